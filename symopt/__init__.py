@@ -1,0 +1,64 @@
+"""symopt: losses written as text, exact derivatives, native code, and one suite of optimizers."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from symopt.diagnostics import (
+    CompileError,
+    DataError,
+    DerivativeUnavailable,
+    NonFiniteError,
+    ParseError,
+    ShapeError,
+    SymoptError,
+)
+
+if TYPE_CHECKING:
+    from symopt.model import Model, load, parse
+    from symopt.optim import iterate, methods, minimize, objective
+    from symopt.problem import Problem
+
+__version__ = "0.1.0"
+
+# Imported when first used: they bring in SymPy, NumPy and LLVM.
+_LAZY = {
+    "Model": "symopt.model",
+    "load": "symopt.model",
+    "parse": "symopt.model",
+    "Problem": "symopt.problem",
+    "iterate": "symopt.optim",
+    "methods": "symopt.optim",
+    "minimize": "symopt.optim",
+    "objective": "symopt.optim",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'symopt' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "CompileError",
+    "DataError",
+    "DerivativeUnavailable",
+    "Model",
+    "NonFiniteError",
+    "ParseError",
+    "Problem",
+    "ShapeError",
+    "SymoptError",
+    "iterate",
+    "load",
+    "methods",
+    "minimize",
+    "objective",
+    "parse",
+]

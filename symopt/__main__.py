@@ -1,0 +1,5 @@
+"""`python -m symopt`: the command line."""
+
+from symopt.cli.main import main
+
+main()

@@ -1,0 +1,303 @@
+"""Binding: data meets the program's declarations, dims get their values, reads are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symopt.bind_errors import (
+    ambiguous_size,
+    dim_unknown,
+    extra_data,
+    index_beyond,
+    missing_data,
+    nan_in_data,
+    negative_size,
+    not_integers,
+    not_numeric,
+    read_outside,
+    wrong_rank,
+    wrong_size,
+)
+from symopt.diagnostics import Report
+from symopt.statements.evaluate import evaluate as evaluate_statements
+from symopt.statements.evaluate import points
+from symopt.statements.program import Program, Statement
+from symopt.typed import program as typed
+from symopt.types import Entry, Integer, evaluate, interval
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Sizes and arrays: everything given, of the right type, contiguous, and in range."""
+
+    dims: Mapping[str, int]
+    arrays: Mapping[str, Array]
+
+
+def bind(
+    program: typed.Program, setup: Program, given: Mapping[str, Any], sizes: Mapping[str, int]
+) -> Bound:
+    """Check what is given against the declarations; raises every mismatch found."""
+    report = Report()
+    names = given.keys() - program.data.keys()
+    for name in sorted(names):
+        report.add(extra_data(name, program))
+    arrays: dict[str, Array] = {}
+    for data in program.data.values():
+        if data.name in given:
+            array = _numbers(data, given[data.name], report)
+            if array is not None:
+                arrays[data.name] = array
+        elif data.default is None:
+            report.add(missing_data(data, program))
+    report.stop_if_errors()
+    dims = _dims(program, arrays, sizes, report)
+    report.stop_if_errors()
+    arrays |= _defaults(program, setup, arrays, dims)
+    for data in program.data.values():
+        if data.index_of is not None:
+            arrays[data.name] = _indices(data, arrays[data.name], dims, report)
+    report.stop_if_errors()
+    return Bound(dims, arrays)
+
+
+def _numbers(data: typed.Data, value: Any, report: Report) -> Array | None:
+    """The value as a contiguous array of doubles, without a copy where it is one."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        report.add(not_numeric(data, "rows of different lengths"))
+        return None
+    if array.dtype.kind not in "biuf":
+        found = _first_bad(array)
+        if found is not None:
+            report.add(not_numeric(data, found))
+            return None
+    if array.ndim != len(data.shape):
+        report.add(wrong_rank(data, array.shape))
+        return None
+    if array.dtype.kind in "iu" and data.index_of is not None:
+        return np.ascontiguousarray(array, dtype=np.int64)
+    array = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+    if array.size and np.isnan(array.min()):
+        place = tuple(int(k) for k in np.argwhere(np.isnan(array))[0])
+        report.add(nan_in_data(data, place, int(np.isnan(array).sum())))
+        return None
+    return array
+
+
+def _first_bad(array: Array) -> str | None:
+    """What cannot be a real number in an array of objects or text; None if all can."""
+    for place, item in np.ndenumerate(array):
+        try:
+            float(item)
+        except (TypeError, ValueError):
+            where = f"[{', '.join(map(str, place))}]" if place else ""
+            return f"{data_text(item)}{' at ' + where if where else ''}"
+    return None
+
+
+def data_text(item: Any) -> str:
+    text = repr(item)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _dims(
+    program: typed.Program, arrays: Mapping[str, Array], sizes: Mapping[str, int], report: Report
+) -> dict[str, int]:
+    """The value of every dim: from the caller, from shapes, or its default."""
+    dims: dict[str, int] = {}
+    origin: dict[str, str] = {}
+    for name, value in sizes.items():
+        if name in program.dims:
+            dims[name], origin[name] = int(value), "the caller"
+        else:
+            report.add(extra_data(name, program))
+    pending = [
+        (data, axis, size, arrays[data.name].shape[axis])
+        for data in program.data.values()
+        if data.name in arrays
+        for axis, size in enumerate(data.shape)
+    ]
+    while pending:
+        left = [item for item in pending if not _settle(item, dims, origin, report)]
+        if len(left) == len(pending):
+            missing = {n for _, _, size, _ in left for n in size.dims if n not in dims}
+            defaults = {n: program.dims[n].default for n in sorted(missing)}
+            known = {n: d for n, d in defaults.items() if d is not None}
+            if not known:
+                for data, axis, size, found in left:
+                    report.add(ambiguous_size(data, axis, size, found))
+                return dims
+            dims |= known
+            origin |= dict.fromkeys(known, "its default")
+        pending = left
+    for name, info in program.dims.items():
+        if name not in dims and info.default is not None:
+            dims[name] = info.default
+        if name not in dims:
+            report.add(dim_unknown(info))
+        elif dims[name] < 0:
+            report.add(negative_size(info, dims[name]))
+    return dims
+
+
+def _settle(
+    item: tuple[typed.Data, int, Integer, int],
+    dims: dict[str, int],
+    origin: dict[str, str],
+    report: Report,
+) -> bool:
+    """Learn a dim from one axis, or check the axis; False if more than one dim is unknown."""
+    data, axis, size, found = item
+    unknown = [name for name in sorted(size.dims) if name not in dims]
+    if len(unknown) > 1:
+        return False
+    if unknown:
+        solved = _solve(size, unknown[0], found, dims)
+        if solved is None:
+            return False
+        dims[unknown[0]] = solved
+        origin[unknown[0]] = f"axis {axis} of `{data.name}`"
+        return True
+    expected = int(evaluate(size, dims, {}, {}))
+    if expected != found:
+        reasons = [f"{n} = {dims[n]} from {origin.get(n, 'its default')}" for n in sorted(size.dims)]
+        report.add(wrong_size(data, axis, size, expected, found, reasons))
+    return True
+
+
+def _solve(size: Integer, name: str, found: int, dims: Mapping[str, int]) -> int | None:
+    """The dim for which the size is `found`, if the size is linear in it and that is whole."""
+    at = [int(evaluate(size, {**dims, name: value}, {}, {})) for value in (0, 1, 2)]
+    slope = at[1] - at[0]
+    if slope == 0 or at[2] - at[1] != slope or (found - at[0]) % slope:
+        return None
+    return (found - at[0]) // slope
+
+
+def _defaults(
+    program: typed.Program, setup: Program, arrays: Mapping[str, Array], dims: Mapping[str, int]
+) -> dict[str, Array]:
+    """The arrays that were not given, from their defaults, each from those before it."""
+    found: dict[str, Array] = {}
+    for data in program.data.values():
+        if data.name in arrays or data.default is None:
+            continue
+        values = setup_values(setup, (data.default,), dims, {**arrays, **found})
+        array = np.ascontiguousarray(values[data.default], dtype=np.float64)
+        found[data.name] = array.reshape(values[data.default].shape)
+    return found
+
+
+def setup_values(
+    setup: Program, names: tuple[str, ...], dims: Mapping[str, int], given: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Values of setup definitions: defaults, starts and bounds."""
+    from symopt.derive.simplify import drop_dead
+
+    program = drop_dead(Program(setup.statements, setup.tensors, names))
+    needed = {name: array for name, array in given.items() if name in program.tensors}
+    tensors = evaluate_statements(program, dims, needed).tensors
+    return {name: tensors[name] for name in names}
+
+
+def _indices(
+    data: typed.Data, array: Array, dims: Mapping[str, int], report: Report
+) -> NDArray[np.int64]:
+    """Integer data, each entry checked against the size it indexes."""
+    assert data.index_of is not None
+    whole = array if array.dtype.kind == "i" else np.rint(array)
+    if array.dtype.kind != "i" and not np.array_equal(whole, array):
+        place = tuple(int(k) for k in np.argwhere(whole != array)[0])
+        report.add(not_integers(data, place, float(array[place])))
+        return whole.astype(np.int64)
+    size = int(evaluate(data.index_of, dims, {}, {}))
+    outside = (whole < 0) | (whole >= size)
+    if outside.any():
+        place = tuple(int(k) for k in np.argwhere(outside)[0])
+        report.add(index_beyond(data, place, int(whole[place]), size, int(whole.min())))
+    return np.ascontiguousarray(whole, dtype=np.int64).reshape(array.shape)
+
+
+def check_reads(program: Program, bound: Bound) -> None:
+    """Every place read or written is inside its tensor, or an error names the first that is not.
+
+    Proven by intervals where these suffice; looked at point by point elsewhere.
+    """
+    report = Report()
+    for statement in program.statements:
+        places = [(statement.target, statement.map)]
+        places += [(r.tensor, r.map) for r in statement.reads if r.tensor is not None]
+        places += [
+            (item.tensor, item.indices)
+            for part in _all_integers(statement)
+            for item in part.atoms()
+            if isinstance(item, Entry)
+        ]
+        for tensor, place in places:
+            _check_place(program, statement, tensor, place, bound, report)
+    report.stop_if_errors()
+
+
+def _all_integers(statement: Statement) -> list[Integer]:
+    found = [*statement.map, *(part for read in statement.reads for part in read.map)]
+    return found + [edge for loop in statement.loops for edge in (loop.lower, loop.upper)]
+
+
+def _check_place(
+    program: Program,
+    statement: Statement,
+    tensor: str,
+    place: tuple[Integer, ...],
+    bound: Bound,
+    report: Report,
+) -> None:
+    dims = bound.dims
+    shape = program.tensors[tensor].shape
+    extents = [max(int(evaluate(size, dims, {}, {})), 0) for size in shape]
+
+    def entries(name: str) -> tuple[int, int]:
+        array = bound.arrays[name]
+        return (int(array.min()), int(array.max())) if array.size else (0, 0)
+
+    ranges: dict[str, tuple[int, int]] = {}
+    for loop in statement.loops:
+        low = interval(loop.lower, dims, ranges, entries)[0]
+        ranges[loop.index] = low, interval(loop.upper, dims, ranges, entries)[1] - 1
+        if ranges[loop.index][1] < low:
+            return  # the loop never runs
+    for part, extent in zip(place, extents, strict=True):
+        low, high = interval(part, dims, ranges, entries)
+        if low < 0 or high >= extent:
+            _look(program, statement, tensor, part, extent, bound, report)
+
+
+def _look(
+    program: Program,
+    statement: Statement,
+    tensor: str,
+    part: Integer,
+    extent: int,
+    bound: Bound,
+    report: Report,
+) -> None:
+    indices = {name: array for name, array in bound.arrays.items() if array.dtype.kind == "i"}
+    where, total = points(statement.loops, bound.dims, indices)
+    found = np.broadcast_to(evaluate(part, bound.dims, where, indices), total)
+    outside = np.flatnonzero((found < 0) | (found >= extent))
+    if len(outside):
+        first = outside[0]
+        names = {name: int(array[first]) for name, array in where.items() if name in part.indices}
+        report.add(
+            read_outside(program, statement, tensor, part, int(found[first]), extent, names)
+        )
+
+

@@ -1,0 +1,106 @@
+"""`symopt fit`: binds a program to data, minimizes, and tells what was found."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from symopt.cli.options import binding_options, color_option, program_argument
+from symopt.cli.program import bind_program, load_program, place_start
+from symopt.cli.refusal import NEGATIVE, refusing, show_warnings
+from symopt.diagnostics import DataError, Diagnostic, Kind, Severity, ShapeError
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+    from symopt.problem import Problem
+
+INTERRUPTED = 130  # what shells expect after Ctrl-C
+
+
+@click.command("fit", short_help="Fit a program to data.")
+@program_argument
+@binding_options
+@click.option("--fix", "fixed", multiple=True, metavar="NAME", help="Keep a parameter as it is.")
+@click.option("--method", metavar="NAME", help="See `symopt methods`; default lm or bfgs.")
+@click.option("--max-iter", type=click.IntRange(min=0), help="Limit on iterations.")
+@click.option("--tol", type=click.FloatRange(min=0), help="Relative tolerance; 0 for none.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of random starts and methods.")
+@click.option("--json", "json_path", metavar="FILE", help="Write the result; - instead of tables.")
+@click.option("--trace", "trace_path", metavar="FILE", help="Write each iteration as CSV.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@color_option
+@click.pass_context
+def command(
+    context: click.Context,
+    file: str,
+    data: tuple[str, ...],
+    params: tuple[str, ...],
+    dims: tuple[str, ...],
+    fixed: tuple[str, ...],
+    method: str | None,
+    max_iter: int | None,
+    tol: float | None,
+    seed: int | None,
+    json_path: str | None,
+    trace_path: str | None,
+    quiet: bool,
+) -> None:
+    """Fit the program FILE (- for standard input) to data and print the parameters.
+
+    Exits with 1 when the run did not converge.
+    """
+    model = load_program(file)
+    problem = bind_program(model, data, dims)
+    start = place_start(model, problem, params, seed)
+    settings = {"x0": start, "fixed": fixed, "max_iter": max_iter, "tol": tol, "seed": seed}
+    result, remarks = _run(problem, method, settings, model.name, quiet)
+
+    from symopt.cli.outcome import gather_outcome
+    from symopt.cli.result_file import describe_outcome, write_json, write_trace
+    from symopt.optim.methods import default_method
+
+    show_warnings(remarks)
+    outcome = gather_outcome(
+        model,
+        problem,
+        result,
+        method=method or default_method(problem).name,
+        seed=seed,
+        remarks=remarks,
+    )
+    if not quiet and json_path != "-":
+        from symopt.cli.fit_table import print_fit
+
+        print_fit(outcome)
+    if json_path is not None:
+        write_json(json_path, describe_outcome(outcome))
+    if trace_path is not None:
+        write_trace(trace_path, result.trace)
+    if not result.success:
+        context.exit(INTERRUPTED if result.status == INTERRUPTED else NEGATIVE)
+
+
+def _run(
+    problem: Problem, method: str | None, settings: dict[str, Any], label: str, quiet: bool
+) -> tuple[OptimizeResult, tuple[Diagnostic, ...]]:
+    """The result, and what was warned about on the way."""
+    import symopt
+    from symopt.cli.progress import Watch
+
+    with (
+        refusing(DataError, ShapeError),
+        warnings.catch_warnings(record=True) as caught,
+        Watch(label, quiet=quiet) as watch,
+    ):
+        warnings.simplefilter("always")
+        result = symopt.minimize(problem, method=method, callback=watch, **settings)
+    if watch.interrupted and not result.success:
+        result.status, result.message = INTERRUPTED, "interrupted: this is the point reached"
+    messages = dict.fromkeys(str(entry.message) for entry in caught)
+    return result, tuple(
+        Diagnostic(Kind.DATA, "run-warning", message, severity=Severity.WARNING)
+        for message in messages
+    )

@@ -1,0 +1,68 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _set_color(context: click.Context, _: click.Parameter, choice: str | None) -> None:
+    if choice == "auto" or (choice is None and context.parent is None):
+        # Without a decision click colours terminals only.
+        context.color = False if os.environ.get("NO_COLOR") else None
+    elif choice is not None:
+        context.color = choice == "always"
+
+
+def color_option(command: F) -> F:
+    """`--color`, on the program and on each command."""
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        expose_value=False,
+        is_eager=True,
+        callback=_set_color,
+        help="When to colour the output (auto: on a terminal, unless NO_COLOR is set).",
+    )(command)
+
+
+def program_argument(command: F) -> F:
+    """The program file; `-` is standard input."""
+    return click.argument(
+        "file", type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True)
+    )(command)
+
+
+def binding_options(command: F) -> F:
+    """`--data`, `--param` and `--dim`: what a program is bound to."""
+    for option in (
+        click.option(
+            "--dim",
+            "dims",
+            multiple=True,
+            metavar="NAME=SIZE",
+            help="Size of a dim that the data do not give.",
+        ),
+        click.option(
+            "--param",
+            "params",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Value of a parameter: a number for all its entries, numbers separated by commas, "
+            "or a file.",
+        ),
+        click.option(
+            "--data",
+            multiple=True,
+            metavar="[NAME=]FILE[:COLUMN,...]",
+            help="Data file (CSV, TSV, NPY, NPZ, JSON), matched by column names; or the file, the "
+            "columns or the number for one data name.",
+        ),
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,91 @@
+"""What a fit found, gathered once: the table and the JSON file are two views of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symopt.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+    from symopt.model import Model
+    from symopt.problem import Problem
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantity:
+    """A parameter or a report, with its standard errors where the fit has some."""
+
+    name: str
+    value: Array
+    standard_error: Array | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A fit, told by names. `result` is what the optimizer returned."""
+
+    program: str
+    method: str
+    seed: int | None
+    maximize: bool
+    params: tuple[Quantity, ...]
+    reports: tuple[Quantity, ...]
+    warnings: tuple[Diagnostic, ...]
+    result: OptimizeResult
+
+    @property
+    def gradient_norm(self) -> float:
+        """The largest entry of the gradient, those held by a bound left out."""
+        return float(self.result.trace["grad_norm"][-1])
+
+
+def gather_outcome(
+    model: Model,
+    problem: Problem,
+    result: OptimizeResult,
+    *,
+    method: str,
+    seed: int | None,
+    remarks: Sequence[Diagnostic],
+) -> Outcome:
+    """The fit by names: parameters, reports and everything that was warned about."""
+    errors = result.get("stderr") or {}
+    params = tuple(
+        Quantity(
+            name=name,
+            value=np.asarray(value, dtype=np.float64),
+            standard_error=None if errors.get(name) is None else np.asarray(errors[name]),
+            description=model.params[name].description,
+        )
+        for name, value in result.params.items()
+    )
+    definitions = {d.name: d for d in model.stages.program.definitions}
+    reports = tuple(
+        Quantity(
+            name=name,
+            value=np.asarray(problem.eval(name, result.x), dtype=np.float64),
+            standard_error=None,
+            description=definitions[name].description,
+        )
+        for name in model.reports
+    )
+    return Outcome(
+        program=model.name,
+        method=method,
+        seed=seed,
+        maximize=problem.maximize,
+        params=params,
+        reports=reports,
+        warnings=(*model.warnings, *remarks),
+        result=result,
+    )

@@ -1,0 +1,289 @@
+"""The functions of INTERFACE.md: which transformations of the program each one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import sympy
+
+from symopt.derive.activity import depending_on, leading_to
+from symopt.derive.curvature import positive_curvature
+from symopt.derive.forward import by_columns, directional, flat_place
+from symopt.derive.reverse import adjoint
+from symopt.derive.simplify import drop_dead
+from symopt.statements.build import used_reads
+from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
+from symopt.types import Integer, Range, constant, index
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A loss as statements: its objective, its cut, and its parameters in the order of the vector."""
+
+    program: Program
+    objective: str | None
+    cut: tuple[str, ...]
+    params: tuple[str, ...]
+
+    def size(self, name: str) -> Integer:
+        """How many elements a tensor has."""
+        total = constant(1)
+        for axis in self.program.tensors[name].shape:
+            total = total * axis
+        return total
+
+    @property
+    def offsets(self) -> dict[str, Integer]:
+        """Where each parameter starts in the flat vector."""
+        found, total = {}, constant(0)
+        for name in self.params:
+            found[name] = total
+            total = total + self.size(name)
+        return found
+
+    @property
+    def columns(self) -> Integer:
+        """The length of the flat vector."""
+        return sum((self.size(name) for name in self.params), constant(0))
+
+
+def last_marked(program: Program, marked: tuple[str, ...], objective: str) -> tuple[str, ...]:
+    """The cut: the marked tensors that reach the objective without passing another one."""
+    needed = leading_to(program, (objective,), stop=marked)
+    return tuple(name for name in marked if name in needed)
+
+
+def direction(name: str) -> str:
+    """The tensor that holds a parameter's part of a given direction."""
+    return f"{name}.direction"
+
+
+def weight(name: str) -> str:
+    """The tensor that holds a cut tensor's given weights."""
+    return f"{name}.weight"
+
+
+def _seeded(task: Task, names: tuple[str, ...], rename: Callable[[str], str]) -> Program:
+    seeds = {
+        rename(name): Tensor(rename(name), task.program.tensors[name].shape, Role.SEED)
+        for name in names
+    }
+    return task.program.extended((), seeds)
+
+
+def _asking(program: Program, like: Task, names: tuple[str, ...], suffix: str, *more: Integer) -> Program:
+    """The program with the tensors `name.suffix` as outputs, zero where nothing reaches them."""
+    outputs = tuple(f"{name}{suffix}" for name in names)
+    missing = {
+        output: Tensor(output, like.program.tensors[name].shape + more, Role.COMPUTED)
+        for output, name in zip(outputs, names, strict=True)
+        if output not in program.tensors
+    }
+    return replace(program.extended((), missing), outputs=outputs)
+
+
+def value(task: Task) -> Program:
+    """The objective."""
+    assert task.objective is not None
+    return replace(task.program, outputs=(task.objective,))
+
+
+def _gradient(task: Task, program: Program) -> Program:
+    assert task.objective is not None
+    return adjoint(program, {task.objective: None}, task.params)
+
+
+def grad(task: Task) -> Program:
+    """The gradient, parameter by parameter."""
+    return _asking(_gradient(task, task.program), task, task.params, ".bar")
+
+
+def value_and_grad(task: Task) -> Program:
+    """The objective, then the gradient."""
+    assert task.objective is not None
+    program = grad(task)
+    return replace(program, outputs=(task.objective, *program.outputs))
+
+
+def hvp(task: Task) -> Program:
+    """The Hessian times a direction: the tangent of the adjoint."""
+    program = _gradient(task, _seeded(task, task.params, direction))
+    moved = directional(program, {name: direction(name) for name in task.params})
+    return _asking(moved, task, task.params, ".bar.dot")
+
+
+def hess(task: Task) -> Program:
+    """The Hessian, the rows of each parameter together: the adjoint by columns."""
+    program = by_columns(_gradient(task, task.program), task.offsets, task.columns)
+    return _asking(program, task, task.params, ".bar.dot", task.columns)
+
+
+def residuals(task: Task) -> Program:
+    """The tensors of the cut."""
+    return replace(task.program, outputs=task.cut)
+
+
+def jac(task: Task) -> Program:
+    """The Jacobian of the cut, its rows in the order of the residuals."""
+    program = by_columns(task.program, task.offsets, task.columns)
+    return _asking(program, task, task.cut, ".dot", task.columns)
+
+
+def jvp(task: Task) -> Program:
+    """The Jacobian of the cut times a direction."""
+    program = _seeded(task, task.params, direction)
+    moved = directional(program, {name: direction(name) for name in task.params})
+    return _asking(moved, task, task.cut, ".dot")
+
+
+def vjp(task: Task) -> Program:
+    """Weights of the cut times its Jacobian."""
+    program = _seeded(task, task.cut, weight)
+    back = adjoint(program, {name: weight(name) for name in task.cut}, task.params)
+    return _asking(back, task, task.params, ".bar")
+
+
+def _loss_adjoint(task: Task, program: Program) -> Program:
+    """The derivative of the loss by the cut and by the parameters that it reads directly."""
+    assert task.objective is not None
+    return adjoint(program, {task.objective: None}, task.params, stop=task.cut)
+
+
+def gnvp(task: Task) -> Program:
+    """Jᵀ ∇²l J times a direction: tangent to the cut, ∇²l there, adjoint from the cut."""
+    program = _loss_adjoint(task, _seeded(task, task.params, direction))
+    moved = directional(program, {name: direction(name) for name in task.params})
+    moved = positive_curvature(moved)
+    seeds: dict[str, str | None] = {
+        name: f"{name}.bar.dot" for name in task.cut if f"{name}.bar.dot" in moved.tensors
+    }
+    back = adjoint(_only(moved, task), seeds, task.params, suffix="back")
+    joined = moved.extended(back.statements[len(_only(moved, task).statements) :], back.tensors)
+    sums = [_total(joined, name) for name in task.params]
+    total = joined.extended(
+        tuple(s for statements, _ in sums for s in statements),
+        {tensor.name: tensor for _, tensor in sums},
+    )
+    return _asking(total, task, task.params, ".gnvp")
+
+
+def _only(program: Program, task: Task) -> Program:
+    """The statements of the loss itself, with the tensors of all."""
+    own = {statement.target for statement in task.program.statements}
+    return replace(
+        program, statements=tuple(s for s in program.statements if s.target in own)
+    )
+
+
+def _total(program: Program, name: str) -> tuple[tuple[Statement, ...], Tensor]:
+    """What comes back through the cut plus the part that the loss reads directly."""
+    tensor = Tensor(f"{name}.gnvp", program.tensors[name].shape, Role.COMPUTED)
+    loops, place = _loops(tensor.shape)
+    parts = (f"{name}.back", f"{name}.bar.dot")
+    reads = (read_of(part, place) for part in parts if part in program.tensors)
+    statements = tuple(
+        Statement(tensor.name, place, loops, "sum", read.symbol, (read,)) for read in reads
+    )
+    return statements, tensor
+
+
+def _loops(shape: tuple[Integer, ...]) -> tuple[tuple[Range, ...], tuple[Integer, ...]]:
+    loops = tuple(Range(f"a{axis}", constant(0), size) for axis, size in enumerate(shape))
+    return loops, tuple(index(loop.index) for loop in loops)
+
+
+def gauss_newton(task: Task) -> Program:
+    """The lower triangle of Jᵀ ∇²l J, and the gradient, from columns that are never stored."""
+    program = _loss_adjoint(task, task.program)
+    moved = positive_curvature(by_columns(program, task.offsets, task.columns))
+    columns = task.columns
+    matrix = Tensor("curvature", (columns, columns), Role.COMPUTED)
+    gradient = Tensor("gradient", (columns,), Role.COMPUTED)
+    statements: list[Statement] = []
+    for name in task.cut:
+        statements += _through_cut(moved, name, columns)
+    for name, offset in task.offsets.items():
+        statements += _direct(moved, name, offset)
+    whole = moved.extended(
+        tuple(statements), {matrix.name: matrix, gradient.name: gradient}
+    )
+    return replace(whole, outputs=("curvature", "gradient"))
+
+
+def _through_cut(program: Program, name: str, columns: Integer) -> list[Statement]:
+    loops, place = _loops(program.tensors[name].shape)
+    row, column = Range("row", constant(0), columns), Range("column", constant(0), columns)
+    lower = Range("column", constant(0), index("row") + 1)
+    found: list[Statement] = []
+    change, bar, bent = f"{name}.dot", f"{name}.bar", f"{name}.bar.dot"
+    if change not in program.tensors:
+        return found
+    if bent in program.tensors:
+        left = read_of(change, (*place, index("row")))
+        right = read_of(bent, (*place, index("column")))
+        found.append(
+            _product("curvature", (index("row"), index("column")), (*loops, row, lower), left, right)
+        )
+    if bar in program.tensors:
+        left = read_of(change, (*place, index("column")))
+        found.append(
+            _product("gradient", (index("column"),), (*loops, column), left, read_of(bar, place))
+        )
+    return found
+
+
+def _product(
+    target: str, place: tuple[Integer, ...], loops: tuple[Range, ...], left: Read, right: Read
+) -> Statement:
+    expression = sympy.Mul(left.symbol, right.symbol)
+    return Statement(target, place, loops, "sum", expression, used_reads(expression, (left, right)))
+
+
+def _direct(program: Program, name: str, offset: Integer) -> list[Statement]:
+    """The rows of a parameter that the loss reads directly."""
+    tensor = program.tensors[name]
+    loops, place = _loops(tensor.shape)
+    row = offset + flat_place(place, tensor.shape)
+    found: list[Statement] = []
+    if f"{name}.bar.dot" in program.tensors:
+        lower = Range("column", constant(0), row + 1)
+        read = read_of(f"{name}.bar.dot", (*place, index("column")))
+        found.append(
+            Statement("curvature", (row, index("column")), (*loops, lower), "sum", read.symbol, (read,))
+        )
+    if f"{name}.bar" in program.tensors:
+        read = read_of(f"{name}.bar", place)
+        found.append(Statement("gradient", (row,), loops, "sum", read.symbol, (read,)))
+    return found
+
+
+FUNCTIONS: Mapping[str, Callable[[Task], Program]] = {
+    function.__name__: function
+    for function in (
+        value, grad, value_and_grad, hvp, hess, residuals, jac, jvp, vjp, gnvp, gauss_newton,
+    )
+}  # fmt: skip
+
+
+def derive(task: Task, name: str) -> Program:
+    """The statements of one function, by its name, with nothing it does not need."""
+    return drop_dead(FUNCTIONS[name](task))
+
+
+def evaluation(task: Task, name: str) -> Program:
+    """The statements that compute one definition."""
+    return drop_dead(replace(task.program, outputs=(name,)))
+
+
+def unreached(task: Task) -> tuple[str, ...]:
+    """Parameters that the objective reads, yet whose derivative nothing reaches."""
+    assert task.objective is not None
+    needed = leading_to(task.program, (task.objective,))
+    reached = _gradient(task, task.program).tensors
+    depending = depending_on(task.program, task.params)
+    return tuple(
+        name
+        for name in task.params
+        if name in needed & depending and f"{name}.bar" not in reached
+    )

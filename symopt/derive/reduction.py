@@ -1,0 +1,101 @@
+"""The weight of one point in a reduction: what a change of its expression does to the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy
+
+from symopt.primitives import operators
+from symopt.primitives.record import Constant
+from symopt.primitives.registry import PRIMITIVES
+from symopt.statements.build import used_reads
+from symopt.statements.program import Read, Role, Statement, Tensor, count_of, read_of
+from symopt.typed.ranges import greatest
+from symopt.types import Integer, Range, index
+
+EXP = PRIMITIVES["exp"]
+_MINUS_INFINITY = Constant(float("-inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """ω as a function applied to a change, the reads it needs, and statements that must precede."""
+
+    statement: Statement
+    reads: tuple[Read, ...] = ()
+    factor: sympy.Expr = sympy.S.One
+    condition: sympy.Expr | None = None
+    before: tuple[Statement, ...] = ()
+    tensors: tuple[Tensor, ...] = ()
+
+    def applied(self, change: sympy.Expr) -> sympy.Expr:
+        """ω·change."""
+        if change is sympy.S.Zero:
+            return change
+        if self.condition is not None:
+            return operators.select(self.condition, change, operators.ZERO)
+        return sympy.Mul(change, self.factor)
+
+
+def weight_of(statement: Statement, tensors: dict[str, Tensor], suffix: str) -> Weight:
+    """The weight of a statement's reduction; `suffix` sets apart what a product needs."""
+    match statement.reduction:
+        case "=" | "sum":
+            return Weight(statement)
+        case "max" | "min":
+            assert statement.winner is not None
+            place = count_of(statement.winner.position)
+            winner = read_of(statement.winner.tensor, statement.map)
+            condition = operators.equal(place.symbol, winner.symbol)
+            return Weight(statement, (place, winner), condition=condition)
+        case "logsumexp":
+            total = read_of(statement.target, statement.map)
+            share = EXP(statement.expression - total.symbol)
+            empty = operators.equal(statement.expression, _MINUS_INFINITY)
+            return Weight(
+                statement, (total,), operators.select(empty, operators.ZERO, share)
+            )
+        case "prod":
+            return _product_weight(statement, tensors, suffix)
+
+
+def _product_weight(statement: Statement, tensors: dict[str, Tensor], suffix: str) -> Weight:
+    """The product of all other points: dividing by the point's own value is wrong at zeros."""
+    name = f"{statement.target}.others.{suffix}"
+    own = tuple(index(loop.index) for loop in statement.loops)
+    ranges = {loop.index: loop for loop in statement.loops}
+    below = {t.name: t.below for t in tensors.values() if t.below is not None}
+    shape = tuple(greatest(place, ranges, below) + 1 for place in own)
+    again = {loop.index: index(f"{loop.index}'") for loop in statement.reduced}
+    copies = tuple(
+        Range(f"{l.index}'", l.lower.substitute(again), l.upper.substitute(again))
+        for l in statement.reduced
+    )
+    renamed = {r.symbol: _renamed(r, again) for r in statement.reads}
+    expression = statement.expression.xreplace({s: r.symbol for s, r in renamed.items()})
+    same: sympy.Expr = operators.ONE
+    counts: list[Read] = []
+    for loop in statement.reduced:
+        here, there = count_of(index(loop.index)), count_of(again[loop.index])
+        equal = operators.equal(here.symbol, there.symbol)
+        same = equal if same is operators.ONE else operators.both(same, equal)
+        counts += [here, there]
+    body = operators.select(same, operators.ONE, expression)
+    others = Statement(
+        name,
+        own,
+        statement.loops + copies,
+        "prod",
+        body,
+        used_reads(body, (*renamed.values(), *counts)),
+        span=statement.span,
+    )
+    read = read_of(name, own)
+    tensor = Tensor(name, shape, Role.COMPUTED)
+    return Weight(statement, (read,), read.symbol, before=(others,), tensors=(tensor,))
+
+
+def _renamed(read: Read, indices: dict[str, Integer]) -> Read:
+    places = tuple(place.substitute(indices) for place in read.map)
+    return count_of(places[0]) if read.tensor is None else read_of(read.tensor, places)

@@ -1,0 +1,109 @@
+"""The sample axis: which loop of each statement it is, and which tensors stay on one sample."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symopt.statements.program import Program, Read, Role, Statement
+from symopt.types import Dim, Integer, Range
+
+Key = tuple[Integer, Integer]  # a range; passes over equal ranges can be one
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The loop of a statement that runs over samples."""
+
+    index: str
+    key: Key
+
+
+def sample_dims(program: Program, declared: str | None) -> tuple[str, ...]:
+    """Dims in the order in which they are preferred as sample dim.
+
+    First the declared one, then those that lead data by how many loops run over them, then those
+    that lead anything else given.
+    """
+    loops = Counter(
+        name for s in program.statements for loop in s.loops for name in loop.upper.dims
+    )
+    ranks: dict[str, tuple[int, int, str]] = {}
+    for tensor in program.tensors.values():
+        if tensor.role is Role.COMPUTED or not tensor.shape:
+            continue
+        for name in _plain_dim(tensor.shape[0]):
+            given = 1 if tensor.role in (Role.DATA, Role.INDICES) else 2
+            kind = 0 if name == declared else given
+            ranks[name] = min(ranks.get(name, (9, 0, name)), (kind, -loops[name], name))
+    return tuple(sorted(ranks, key=lambda name: ranks[name]))
+
+
+def _plain_dim(size: Integer) -> frozenset[str]:
+    only = size.terms[0][0] if len(size.terms) == 1 else ()
+    return size.dims if len(only) == 1 and isinstance(only[0], Dim) else frozenset()
+
+
+def lead_of(statement: Statement, ranked: tuple[str, ...]) -> Lead | None:
+    """The loop over the most preferred sample dim, if the statement has one it may put first."""
+    best: tuple[int, Range] | None = None
+    first_reduced = next(iter(statement.reduced), None)
+    for loop in statement.loops:
+        if loop.lower.indices | loop.upper.indices or loop.lower.tensors | loop.upper.tensors:
+            continue
+        if (
+            statement.reduction in ("max", "min")
+            and loop in statement.reduced
+            and loop is not first_reduced
+        ):
+            continue  # moving it outwards would change which winner comes first
+        ranks = [ranked.index(name) for name in loop.upper.dims if name in ranked]
+        if ranks and (best is None or min(ranks) < best[0]):
+            best = min(ranks), loop
+    if best is None:
+        return None
+    loop = best[1]
+    return Lead(loop.index, (loop.lower, loop.upper))
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Tensors written at one sample by that sample's iteration: their range, and which axis it is."""
+
+    tensors: Mapping[str, tuple[Key, int]]
+
+    def looks_at_own_sample(self, read: Read, lead: Lead | None) -> bool:
+        """Whether a read of a computed tensor is of the sample at hand."""
+        found = self.tensors.get(read.tensor or "")
+        if lead is None or found is None:
+            return False
+        key, axis = found
+        return key == lead.key and read.map[axis].index == lead.index
+
+
+def align(statements: tuple[Statement, ...], leads: Mapping[int, Lead | None]) -> Alignment:
+    """Find the tensors all of whose writers put the sample index, plain, on one axis."""
+    found: dict[str, tuple[Key, int] | None] = {}
+    for number, statement in enumerate(statements):
+        lead = leads[number]
+        here: tuple[Key, int] | None = None
+        if lead is not None:
+            axes = [a for a, place in enumerate(statement.map) if place.index == lead.index]
+            # Twice the same index (a diagonal) leaves elements that belong to no sample.
+            others = any(
+                lead.index in place.indices
+                for axis, place in enumerate(statement.map)
+                if axes and axis != axes[0]
+            )
+            here = (lead.key, axes[0]) if axes and not others else None
+        for name in written(statement):
+            found[name] = here if name not in found or found[name] == here else None
+    return Alignment({name: where for name, where in found.items() if where is not None})
+
+
+def written(statement: Statement) -> tuple[str, ...]:
+    """The tensors a statement writes."""
+    if statement.winner is None:
+        return (statement.target,)
+    return statement.target, statement.winner.tensor

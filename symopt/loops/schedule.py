@@ -1,0 +1,292 @@
+"""The schedule: statements become passes over the sample axis, and plain nests between them.
+
+Everything that looks only at its own sample runs in one pass, forward and backward, with values
+that are local to the sample. What a later pass needs of an earlier one is computed again there
+rather than stored, so memory does not grow with the number of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims, written
+from symopt.loops.expand import expand_reductions
+from symopt.loops.program import Buffer, Fill, Kernel, Node, Pass, Storage, Update
+from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
+from symopt.types import Integer, Range, index
+
+SAMPLE = "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to schedule: the number of samples that run as lanes, the declared sample dim."""
+
+    lanes: int = 1
+    sample: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is known about every statement before anything is placed."""
+
+    program: Program
+    leads: Mapping[int, Lead | None]
+    alignment: Alignment
+    local: frozenset[str]
+    levels: Mapping[int, int]
+    first: frozenset[int]  # statements that are the first to write their target
+    scattered: frozenset[str]  # tensors written by more than one node of the kernel
+
+    def node_of(self, number: int) -> tuple[int, Key | None]:
+        """Which node of the kernel a statement goes to."""
+        lead = self.leads[number]
+        return self.levels[number], lead.key if lead else None
+
+    def is_sink(self, number: int) -> bool:
+        """Whether a statement's result outlives its sample."""
+        return not set(written(self.program.statements[number])) <= self.local
+
+
+def schedule(program: Program, name: str, options: Options) -> Kernel:
+    """The kernel that computes the outputs of a program."""
+    plan = _plan(expand_reductions(program), options)
+    program = plan.program
+    nodes: list[Node] = []
+    filled = _filled(plan)
+    nodes.extend(Fill(tensor, value) for tensor, value in filled.items())
+    for level in range(max(plan.levels.values(), default=0) + 1):
+        here = [n for n, at in plan.levels.items() if at == level and plan.is_sink(n)]
+        nodes.extend(_update(plan, n, filled) for n in here if plan.leads[n] is None)
+        passes: dict[Key, list[int]] = {}
+        for number in here:
+            lead = plan.leads[number]
+            if lead is not None:
+                passes.setdefault(lead.key, []).append(number)
+        nodes.extend(
+            _pass(plan, key, sinks, options, filled) for key, sinks in passes.items()
+        )
+    buffers = _buffers(plan)
+    return Kernel(name, tuple(nodes), buffers, program.outputs, _dims(nodes, buffers))
+
+
+def _plan(program: Program, options: Options) -> _Plan:
+    ranked = sample_dims(program, options.sample)
+    statements = program.statements
+    leads = {n: lead_of(s, ranked) for n, s in enumerate(statements)}
+    alignment = align(statements, leads)
+    local = set(alignment.tensors) - set(program.outputs)
+    for number, statement in enumerate(statements):
+        for read in statement.reads:
+            if not alignment.looks_at_own_sample(read, leads[number]):
+                local.discard(read.tensor or "")
+    # A statement that leaves a winner keeps it where it keeps its target.
+    for statement in statements:
+        if not set(written(statement)) <= local:
+            local -= set(written(statement))
+    levels = _levels(program, leads, alignment)
+    first = {s.target: n for n, s in reversed(tuple(enumerate(statements)))}
+    plan = _Plan(
+        program,
+        leads,
+        alignment,
+        frozenset(local),
+        levels,
+        frozenset(first.values()),
+        frozenset(),
+    )
+    return replace(plan, scattered=_scattered(plan))
+
+
+def _scattered(plan: _Plan) -> frozenset[str]:
+    nodes: dict[str, set[tuple[int, Key | None]]] = {}
+    for number, statement in enumerate(plan.program.statements):
+        nodes.setdefault(statement.target, set()).add(plan.node_of(number))
+    return frozenset(name for name, found in nodes.items() if len(found) > 1) - plan.local
+
+
+def _levels(
+    program: Program, leads: Mapping[int, Lead | None], alignment: Alignment
+) -> dict[int, int]:
+    """When each statement can run: plain nests of a level come before its passes."""
+    writers: dict[str, list[int]] = {}
+    for number, statement in enumerate(program.statements):
+        for name in written(statement):
+            writers.setdefault(name, []).append(number)
+    levels: dict[int, int] = {}
+    for number, statement in enumerate(program.statements):
+        level = 0
+        for read in statement.reads:
+            own = alignment.looks_at_own_sample(read, leads[number])
+            for writer in writers.get(read.tensor or "", ()):
+                after_pass = leads[writer] is not None and not own
+                level = max(level, levels[writer] + int(after_pass))
+        levels[number] = level
+    return levels
+
+
+def _filled(plan: _Plan) -> dict[str, float]:
+    """Tensors that need a start value before the first of their statements."""
+    needed: dict[str, float] = {}
+    statements = plan.program.statements
+    for number in sorted(plan.first):
+        statement = statements[number]
+        if statement.target not in plan.local and not _covers(plan, number):
+            needed[statement.target] = IDENTITY[statement.reduction]
+            if statement.winner is not None:
+                needed[statement.winner.tensor] = -1.0
+    written_to = {statement.target for statement in statements}
+    for name in plan.program.outputs:
+        if name not in written_to and plan.program.tensors[name].role is Role.COMPUTED:
+            needed[name] = 0.0
+    return needed
+
+
+def _covers(plan: _Plan, number: int) -> bool:
+    """Whether a statement visits every element of its target, each in one go."""
+    statement, lead = plan.program.statements[number], plan.leads[number]
+    if statement.target in plan.scattered:
+        return False  # which node comes first is the schedule's choice
+    shape = plan.program.tensors[statement.target].shape
+    loops = {loop.index: loop for loop in statement.loops}
+    used: list[str] = []
+    for place, size in zip(statement.map, shape, strict=True):
+        loop = loops.get(place.index or "")
+        if loop is None or loop.lower.value != 0 or loop.upper != size:
+            return False
+        used.append(loop.index)
+    if len(set(used)) < len(used) or (lead is not None and lead.index not in used):
+        return False
+    # Reduced loops must run inside the others, or an element is visited many times over.
+    reduced = [loop.index not in used for loop in statement.loops if not lead or loop.index != lead.index]
+    return reduced == sorted(reduced)
+
+
+def _pass(
+    plan: _Plan,
+    key: Key,
+    sinks: list[int],
+    options: Options,
+    filled: Mapping[str, float],
+) -> Pass:
+    body: list[Fill | Update] = []
+    begun: set[str] = set()
+    for number in _with_local_writers(plan, sinks):
+        statement = plan.program.statements[number]
+        for name in written(statement):
+            if name in plan.local and name not in begun:
+                begun.add(name)
+                if not _covers(plan, number):
+                    identity = IDENTITY[statement.reduction] if name == statement.target else -1.0
+                    body.append(Fill(name, identity))
+        body.append(_update(plan, number, filled))
+    lower, upper = key
+    return Pass(Range(SAMPLE, lower, upper), _lanes(body, options), tuple(body))
+
+
+def _lanes(body: Iterable[Fill | Update], options: Options) -> int:
+    """One lane where a loop's bounds differ from sample to sample: lanes run in step."""
+    for part in body:
+        if isinstance(part, Update):
+            edges = (edge for loop in part.loops for edge in (loop.lower, loop.upper))
+            if any(SAMPLE in edge.indices for edge in edges):
+                return 1
+    return options.lanes
+
+
+def _with_local_writers(plan: _Plan, sinks: Iterable[int]) -> list[int]:
+    """The sinks and, in order, every statement whose local result they need."""
+    statements = plan.program.statements
+    chosen, needed = set(sinks), set[str]()
+    for number in reversed(range(max(chosen) + 1)):
+        statement = statements[number]
+        if number in chosen or set(written(statement)) & needed:
+            chosen.add(number)
+            needed |= {r.tensor for r in statement.reads if r.tensor in plan.local}
+    return sorted(chosen)
+
+
+def _update(plan: _Plan, number: int, filled: Mapping[str, float]) -> Update:
+    """The statement as a nest: inside a pass, with its sample loop taken out."""
+    statement = plan.program.statements[number]
+    lead = plan.leads[number]
+    renaming = {lead.index: index(SAMPLE)} if lead else {}
+    loops = tuple(
+        Range(loop.index, loop.lower.substitute(renaming), loop.upper.substitute(renaming))
+        for loop in statement.loops
+        if lead is None or loop.index != lead.index
+    )
+    winner = statement.winner
+    return Update(
+        target=statement.target,
+        place=_stored(plan, statement.target, statement.map, renaming),
+        loops=loops,
+        reduction=statement.reduction,
+        expression=statement.expression,
+        reads=tuple(_moved(plan, read, renaming) for read in statement.reads),
+        first=number in plan.first and statement.target not in filled and _covers(plan, number),
+        winner=replace(winner, position=winner.position.substitute(renaming)) if winner else None,
+        span=statement.span,
+    )
+
+
+def _moved(plan: _Plan, read: Read, renaming: Mapping[str, Integer]) -> Read:
+    return replace(read, map=_stored(plan, read.tensor, read.map, renaming))
+
+
+def _stored(
+    plan: _Plan, tensor: str | None, place: tuple[Integer, ...], renaming: Mapping[str, Integer]
+) -> tuple[Integer, ...]:
+    """A place in the buffer: a local buffer has no sample axis."""
+    moved = tuple(part.substitute(renaming) for part in place)
+    if tensor not in plan.local:
+        return moved
+    _, axis = plan.alignment.tensors[tensor or ""]
+    return moved[:axis] + moved[axis + 1 :]
+
+
+def _buffers(plan: _Plan) -> dict[str, Buffer]:
+    buffers: dict[str, Buffer] = {}
+    for tensor in plan.program.tensors.values():
+        shape = tensor.shape
+        if tensor.role is not Role.COMPUTED:
+            storage = Storage.GIVEN
+        elif tensor.name in plan.program.outputs:
+            storage = Storage.OUTPUT
+        elif tensor.name in plan.local:
+            storage = Storage.LOCAL
+            _, axis = plan.alignment.tensors[tensor.name]
+            shape = shape[:axis] + shape[axis + 1 :]
+        else:
+            storage = Storage.WORKSPACE
+        integers = tensor.role is Role.INDICES
+        buffers[tensor.name] = Buffer(tensor.name, shape, storage, integers)
+    return buffers
+
+
+def _dims(nodes: Iterable[Node], buffers: Mapping[str, Buffer]) -> tuple[str, ...]:
+    """Every dim that a bound, an index or an address mentions."""
+    found: set[str] = set()
+    pending = list(nodes)
+    for buffer in buffers.values():
+        for size in buffer.shape:
+            found |= size.dims
+    while pending:
+        node = pending.pop()
+        match node:
+            case Pass(loop, _, body):
+                found |= loop.lower.dims | loop.upper.dims
+                pending.extend(body)
+            case Update():
+                for loop in node.loops:
+                    found |= loop.lower.dims | loop.upper.dims
+                for place in (*node.place, *(p for read in node.reads for p in read.map)):
+                    found |= place.dims
+                if node.winner is not None:
+                    found |= node.winner.position.dims
+            case Fill():
+                pass
+    return tuple(sorted(found))
+
+

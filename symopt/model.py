@@ -1,0 +1,191 @@
+"""A model: one `.sym` program, checked and ready to be bound to data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from os import PathLike
+from types import MappingProxyType
+from typing import Any, Literal
+
+from symopt.compiler import Compiled, Stages, analyse, compile_function, lower
+from symopt.diagnostics import DataError, Diagnostic, Kind
+from symopt.loops.printer import print_kernel
+from symopt.loops.schedule import Options
+from symopt.problem import Problem
+from symopt.source import Source
+from symopt.statements.printer import print_program
+from symopt.syntax.parser import read_source
+from symopt.typed.errors import shape_text
+from symopt.typed.program import Data, DimInfo, Param
+
+
+def load(path: str | PathLike[str]) -> Model:
+    """The model in a file; raises ParseError, ShapeError and so on with all mistakes in it."""
+    return Model(read_source(path))
+
+
+def parse(text: str, name: str = "<string>") -> Model:
+    """The model in a text; `name` is what its diagnostics print."""
+    return Model(Source(name, text))
+
+
+class Model:
+    """A checked program. Native functions are compiled once, for all data bound to it."""
+
+    def __init__(self, source: Source, options: Options | None = None) -> None:
+        self._stages: Stages = analyse(source)
+        self._options = options or Options(sample=self._stages.program.sample)
+        self._compiled: dict[str, Compiled] = {}
+
+    def __repr__(self) -> str:
+        return f"<symopt model {self._stages.source.name}: {', '.join(self.params)}>"
+
+    @property
+    def source(self) -> str:
+        """The program's text."""
+        return self._stages.source.text
+
+    @property
+    def name(self) -> str:
+        """The name of the program's file, or `<string>`."""
+        return self._stages.source.name
+
+    @property
+    def stages(self) -> Stages:
+        """The products of the compiler's stages."""
+        return self._stages
+
+    @property
+    def dims(self) -> Mapping[str, DimInfo]:
+        """The named sizes."""
+        return MappingProxyType(dict(self._stages.program.dims))
+
+    @property
+    def params(self) -> Mapping[str, Param]:
+        """The unknowns, in the order of the flat parameter vector."""
+        return MappingProxyType(dict(self._stages.program.params))
+
+    @property
+    def data(self) -> Mapping[str, Data]:
+        """The arrays to be given."""
+        return MappingProxyType(dict(self._stages.program.data))
+
+    @cached_property
+    def definitions(self) -> tuple[str, ...]:
+        """Names of the definitions, in source order, each of which can be evaluated."""
+        own = (d.name for d in self._stages.program.definitions if not d.auxiliary)
+        return tuple(dict.fromkeys(own))
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """Names of the definitions marked `report`."""
+        return self._stages.program.marked("report")
+
+    @property
+    def cut(self) -> tuple[str, ...]:
+        """The marked definitions through which Gauss-Newton methods see the objective."""
+        return self._stages.task.cut
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What is suspicious but not wrong."""
+        return self._stages.warnings
+
+    @property
+    def maximize(self) -> bool:
+        """Whether the objective is to be made large."""
+        return self._stages.program.maximize
+
+    def bind(self, data: Any = None, /, **given: Any) -> Problem:
+        """The problem that this model and some data make.
+
+        `data` is a mapping of arrays by name, or a data frame of columns; data and dims can also
+        be given as keywords. Raises DataError where something is missing, extra or does not fit.
+        """
+        arrays, sizes = self._sorted(data, given)
+        return Problem(self, arrays, sizes)
+
+    def _sorted(self, data: Any, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+        """Arrays and sizes by name, from a mapping or frame and keywords."""
+        everything: dict[str, Any] = {}
+        if data is not None:
+            frame = not isinstance(data, Mapping) and hasattr(data, "columns")
+            if not frame and not isinstance(data, Mapping):
+                raise DataError(_not_a_mapping(data))
+            names = [str(name) for name in (data.columns if frame else data)]
+            # A frame may well have columns that this model does not need.
+            everything = {
+                name: data[name] for name in names if not frame or name in self.data or name in self.dims
+            }
+        everything |= given
+        sizes = {name: value for name, value in everything.items() if name in self.dims}
+        arrays = {name: value for name, value in everything.items() if name not in sizes}
+        return arrays, {name: _size(name, value) for name, value in sizes.items()}
+
+    def compiled(self, name: str) -> Compiled:
+        """A function (`value`, `grad`, `hvp`, ...) or a definition's value, compiled once."""
+        if name not in self._compiled:
+            self._compiled[name] = compile_function(self._stages, name, self._options)
+        return self._compiled[name]
+
+    def show(self, stage: Literal["statements", "loops", "llvm"], function: str = "value_and_grad") -> str:
+        """A stage of the compiler as text, for one function."""
+        derived, kernel, ir = lower(self._stages, function, self._options)
+        match stage:
+            case "statements":
+                return print_program(derived)
+            case "loops":
+                return print_kernel(kernel)
+            case "llvm":
+                return ir
+
+    def derive(self, name: str, *, of: str | None = None) -> Any:
+        """The derivative of the objective (or of definition `of`) by a parameter, in SymPy's terms.
+
+        Sums stay sums: the result has `sympy.Sum` and `sympy.Indexed`, with free indices
+        `c0, c1, ...` for the axes of the parameter. Raises DerivativeUnavailable where it has no
+        closed form.
+        """
+        from symopt.derive.closed import closed_derivative
+
+        return closed_derivative(self._stages.task, name, of)
+
+    def describe(self) -> list[str]:
+        """Dims, data, parameters and what is minimized, a line each."""
+        program = self._stages.program
+        lines = [f"dim {d.name}" + (f" = {d.default}" if d.default is not None else "") for d in program.dims.values()]
+        for data in program.data.values():
+            kind = f" in {data.index_of}" if data.index_of is not None else ""
+            lines.append(f"data {data.name}: {shape_text(data.shape)}{kind}{_note(data.description)}")
+        for param in program.params.values():
+            lines.append(f"param {param.name}: {shape_text(param.shape)}{_note(param.description)}")
+        word = "maximize" if program.maximize else "minimize"
+        what = "the sum of all residual losses" if program.marked("residual") and not program.maximize else "the objective"
+        lines.append(f"{word} {what}")
+        lines.append(f"cut: {', '.join(self.cut) or 'none'}")
+        return lines
+
+
+def _note(description: str | None) -> str:
+    return f'  "{description}"' if description else ""
+
+
+def _size(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = -1
+    if number != value or number < 0:
+        message = f"dim `{name}` must be a whole number, found {value!r}"
+        raise DataError(Diagnostic(Kind.DATA, "bad-size", message))
+    return number
+
+
+def _not_a_mapping(data: Any) -> Diagnostic:
+    return Diagnostic(
+        Kind.DATA,
+        "not-a-mapping",
+        f"data must be a mapping of arrays by name or a data frame, found {type(data).__name__}",
+        help="give arrays by name: bind(x=x, y=y)",
+    )

@@ -1,0 +1,111 @@
+"""From IR to a machine address: verify, optimize, generate code, link."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from symopt.diagnostics import CompileError
+
+# The pass list and code generation options are measured choices: docs/decisions.
+_PASSES = (
+    "simplify_cfg",
+    "sroa",
+    "reassociate",
+    "instruction_combine",
+    "new_gvn",
+    "reassociate",
+    "instruction_combine",
+    "new_gvn",
+    "aggressive_dce",
+)
+_lock = threading.Lock()
+_serial = iter(range(1 << 62))
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Linked code. `tracker` keeps it mapped: drop it only with the last function made of it."""
+
+    entry: Any  # a ctypes function of one address
+    tracker: Any
+    seconds: dict[str, float]
+
+
+@cache
+def _machine() -> Any:
+    """The target of this process, chosen from the CPU it runs on."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=2,
+        reloc="pic",
+        codemodel="small",
+    )
+
+
+@cache
+def _linker() -> Any:
+    import llvmlite.binding as llvm
+
+    return llvm.create_lljit_compiler(_machine())
+
+
+def optimized(ir: str) -> Any:
+    """The module of some IR after the pass list; a CompileError if the IR is not valid."""
+    import llvmlite.binding as llvm
+
+    machine = _machine()
+    try:
+        module = llvm.parse_assembly(ir)
+        module.verify()
+    except RuntimeError as error:
+        raise CompileError(f"symopt emitted invalid code: {error}\n{ir}") from error
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    builder = llvm.create_pass_builder(
+        machine, llvm.create_pipeline_tuning_options(speed_level=2)
+    )
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    for name in _PASSES:
+        getattr(passes, f"add_{name}_pass")()
+    passes.run(module, builder)
+    return module
+
+
+def compile_ir(ir: str, name: str) -> Library:
+    """The function `name` of some IR, ready to call."""
+    import llvmlite.binding as llvm
+
+    with _lock:
+        start = time.perf_counter()
+        module = optimized(ir)
+        passed = time.perf_counter()
+        image = _machine().emit_object(module)
+        generated = time.perf_counter()
+        library = f"symopt.{next(_serial)}"
+        tracker = (
+            llvm.JITLibraryBuilder()
+            .add_object_img(image)
+            .add_current_process()
+            .export_symbol(name)
+            .link(_linker(), library)
+        )
+        entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(tracker[name])
+        linked = time.perf_counter()
+    seconds = {
+        "passes": passed - start,
+        "code": generated - passed,
+        "link": linked - generated,
+    }
+    return Library(entry, tracker, seconds)

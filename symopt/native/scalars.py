@@ -1,0 +1,196 @@
+"""Scalar expressions: SymPy trees of our primitives as IR instructions, shared parts once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+import sympy
+
+from symopt.derive.scalar import postorder
+from symopt.native.text import FLAGS, FunctionText, Value
+from symopt.primitives.record import Builtin, Constant, Expand, Intrinsic, Libm, Primitive
+
+_COMPARISONS = {
+    "less": "olt",
+    "less_equal": "ole",
+    "greater": "ogt",
+    "greater_equal": "oge",
+    "equal": "oeq",
+    "not_equal": "une",
+}
+
+
+@dataclass(slots=True)
+class ScalarEmitter:
+    """Emits expressions in one function.
+
+    `flags` are the fast-math flags of the arithmetic at hand: none inside the expansion of a
+    primitive, which is exact in the order it is written.
+    """
+
+    text: FunctionText
+    flags: str = FLAGS
+
+    def emit(self, expression: sympy.Expr, symbols: Mapping[sympy.Symbol, Value]) -> Value:
+        """The value of an expression, as a double."""
+        known: dict[sympy.Expr, Value] = dict(symbols)
+        self._walk(expression, known)
+        return self.as_double(known[expression])
+
+    def _walk(self, expression: sympy.Expr, known: dict[sympy.Expr, Value]) -> None:
+        for node in postorder(expression):
+            if node not in known:
+                known[node] = self._node(node, known)
+
+    def _node(self, node: sympy.Expr, known: dict[sympy.Expr, Value]) -> Value:
+        text = self.text
+        match node:
+            case Constant():
+                return text.number(node.value)
+            case sympy.Integer():
+                return text.number(float(int(node)))
+            case sympy.Add():
+                return self._sum(node, known)
+            case sympy.Mul():
+                return self._product(node, known)
+            case sympy.Pow():
+                return self.power(self.as_double(known[node.base]), int(node.exp))
+            case Primitive():
+                return self._primitive(node, known)
+        raise AssertionError(f"{type(node).__name__} in a statement")
+
+    def as_double(self, value: Value) -> Value:
+        """A truth value as 0 or 1; a double as it is."""
+        return self.text.convert("uitofp", value, "double") if value.kind == "i1" else value
+
+    def as_truth(self, value: Value) -> Value:
+        """Whether a value is not 0."""
+        if value.kind == "i1":
+            return value
+        return self.text.compare("fcmp une", value, self.text.number(0.0))
+
+    def _sum(self, node: sympy.Expr, known: dict[sympy.Expr, Value]) -> Value:
+        total: Value | None = None
+        for part in node.args:
+            value = self.as_double(known[part])
+            total = value if total is None else self.text.operate("fadd", total, value, flags=self.flags)
+        assert total is not None
+        return total
+
+    def _product(self, node: sympy.Expr, known: dict[sympy.Expr, Value]) -> Value:
+        negate = node.args[0] is sympy.S.NegativeOne
+        total: Value | None = None
+        for part in node.args[1:] if negate else node.args:
+            value = self.as_double(known[part])
+            total = value if total is None else self.text.operate("fmul", total, value, flags=self.flags)
+        assert total is not None
+        return self.negative(total) if negate else total
+
+    def negative(self, value: Value) -> Value:
+        return self.text.assign(
+            f"fneg {self.flags} {self.text.type_of(value)} {value.text}", "double", value.wide
+        )
+
+    def power(self, base: Value, n: int) -> Value:
+        """x^n by squaring."""
+        text = self.text
+        result: Value | None = None
+        square, rest = base, abs(n)
+        while rest:
+            if rest & 1:
+                result = square if result is None else text.operate("fmul", result, square, flags=self.flags)
+            rest >>= 1
+            if rest:
+                square = text.operate("fmul", square, square, flags=self.flags)
+        one = text.number(1.0)
+        if result is None:
+            return one
+        return result if n > 0 else text.operate("fdiv", one, result, flags=self.flags)
+
+    def _primitive(self, node: Primitive, known: dict[sympy.Expr, Value]) -> Value:
+        lowering = node.record.lower
+        match lowering:
+            case Expand(build):
+                expanded = sympy.sympify(build(*node.args))
+                outer, self.flags = self.flags, ""
+                self._walk(expanded, known)
+                self.flags = outer
+                return known[expanded]
+            case Builtin("integer_power"):
+                return self.power(self.as_double(known[node.args[0]]), int(node.args[1]))
+            case _:
+                pass
+        operands = [known[part] for part in node.args]
+        match lowering:
+            case Intrinsic(name):
+                return self.text.intrinsic(name, *map(self.as_double, operands))
+            case Libm(name):
+                return self.text.library_call(name, *map(self.as_double, operands))
+            case Builtin(name):
+                return _BUILTINS[name](self, *operands)
+            case _:
+                assert_never(lowering)
+
+    # ── operations known by name ─────────────────────────────────────────────────────────────
+
+    def comparison(self, predicate: str) -> Callable[[Value, Value], Value]:
+        return lambda a, b: self.text.compare(
+            f"fcmp {predicate}", self.as_double(a), self.as_double(b)
+        )
+
+    def divide(self, a: Value, b: Value) -> Value:
+        return self.text.operate("fdiv", self.as_double(a), self.as_double(b), flags=self.flags)
+
+    def strong_product(self, a: Value, b: Value) -> Value:
+        a, b = self.as_double(a), self.as_double(b)
+        zero = self.text.number(0.0)
+        # No flags: the product may be of 0 and infinity, and is then not used.
+        product = self.text.operate("fmul", a, b)
+        return self.text.select(self.text.compare("fcmp oeq", a, zero), zero, product)
+
+    def choose(self, condition: Value, a: Value, b: Value) -> Value:
+        return self.text.select(self.as_truth(condition), self.as_double(a), self.as_double(b))
+
+    def logical(self, operation: str, *values: Value) -> Value:
+        return self.text.operate(operation, *map(self.as_truth, values))
+
+    def negation(self, value: Value) -> Value:
+        return self.text.operate("xor", self.as_truth(value), Value("true", "i1"))
+
+    def floor_divide(self, a: Value, b: Value) -> Value:
+        return self.text.intrinsic("llvm.floor", self.text.operate("fdiv", self.as_double(a), self.as_double(b)))
+
+    def remainder(self, a: Value, b: Value) -> Value:
+        """fmod, moved to the sign of the divisor."""
+        text, zero = self.text, self.text.number(0.0)
+        a, b = self.as_double(a), self.as_double(b)
+        rest = text.operate("frem", a, b)
+        below, negative = text.compare("fcmp olt", rest, zero), text.compare("fcmp olt", b, zero)
+        other_sign = text.operate("xor", below, negative)
+        inexact = text.compare("fcmp one", rest, zero)
+        moved = text.operate("fadd", rest, b)
+        return text.select(text.operate("and", other_sign, inexact), moved, rest)
+
+
+_BUILTINS: dict[str, Callable[..., Value]] = {
+    "divide": ScalarEmitter.divide,
+    "smul": ScalarEmitter.strong_product,
+    "select": ScalarEmitter.choose,
+    "both": lambda self, a, b: self.logical("and", a, b),
+    "either": lambda self, a, b: self.logical("or", a, b),
+    "negation": ScalarEmitter.negation,
+    "floor_divide": ScalarEmitter.floor_divide,
+    "remainder": ScalarEmitter.remainder,
+    "maximum": lambda self, a, b: self.text.intrinsic(
+        "llvm.maximum", self.as_double(a), self.as_double(b)
+    ),
+    "minimum": lambda self, a, b: self.text.intrinsic(
+        "llvm.minimum", self.as_double(a), self.as_double(b)
+    ),
+    **{
+        name: (lambda self, a, b, predicate=predicate: self.comparison(predicate)(a, b))
+        for name, predicate in _COMPARISONS.items()
+    },
+}

@@ -1,0 +1,205 @@
+"""LLVM IR as text: values with their kind, blocks, and the loops and arithmetic made of them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["double", "i64", "i1"]
+FLAGS = "reassoc nsz arcp contract afn"  # on user arithmetic; measured, see docs/decisions
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An IR operand. `wide` values hold one element per lane."""
+
+    text: str
+    kind: Kind
+    wide: bool = False
+
+
+def double_text(value: float) -> str:
+    """An exact double constant."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+
+
+@dataclass(slots=True)
+class FunctionText:
+    """The body of one function as it is written."""
+
+    lanes: int
+    lines: list[str] = field(default_factory=list)
+    head: list[str] = field(default_factory=list)  # allocas, at the entry
+    declarations: dict[str, str] = field(default_factory=dict)
+    block: str = "entry"
+    _count: int = 0
+
+    def name(self, stem: str = "v") -> str:
+        self._count += 1
+        return f"%{stem}{self._count}"
+
+    def type_of(self, value: Value) -> str:
+        return self.type_name(value.kind, value.wide)
+
+    def type_name(self, kind: Kind, wide: bool) -> str:
+        return f"<{self.lanes} x {kind}>" if wide and self.lanes > 1 else kind
+
+    def line(self, text: str) -> None:
+        self.lines.append("  " + text)
+
+    def assign(self, text: str, kind: Kind, wide: bool) -> Value:
+        name = self.name()
+        self.line(f"{name} = {text}")
+        return Value(name, kind, wide)
+
+    def start_block(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def declare(self, name: str, signature: str) -> None:
+        self.declarations[name] = signature
+
+    # ── constants and conversions ────────────────────────────────────────────────────────────
+
+    def number(self, value: float) -> Value:
+        return Value(double_text(value), "double")
+
+    def integer(self, value: int) -> Value:
+        return Value(str(value), "i64")
+
+    def widen(self, value: Value) -> Value:
+        """The same in every lane."""
+        if value.wide or self.lanes == 1:
+            return Value(value.text, value.kind, True)
+        kind, vector = value.kind, self.type_name(value.kind, True)
+        one = self.assign(f"insertelement {vector} poison, {kind} {value.text}, i64 0", kind, True)
+        mask = f"<{self.lanes} x i32> zeroinitializer"
+        return self.assign(
+            f"shufflevector {vector} {one.text}, {vector} poison, {mask}", kind, True
+        )
+
+    def matched(self, *values: Value) -> tuple[Value, ...]:
+        """All wide if one is."""
+        return tuple(map(self.widen, values)) if any(v.wide for v in values) else values
+
+    def lane(self, value: Value, lane: int) -> Value:
+        """One lane of a wide value."""
+        if not value.wide or self.lanes == 1:
+            return Value(value.text, value.kind)
+        text = f"extractelement {self.type_of(value)} {value.text}, i64 {lane}"
+        return self.assign(text, value.kind, False)
+
+    def from_lanes(self, values: list[Value]) -> Value:
+        """A wide value of one scalar per lane."""
+        if self.lanes == 1:
+            return Value(values[0].text, values[0].kind, True)
+        kind = values[0].kind
+        vector = self.type_name(kind, True)
+        result = Value("poison", kind, True)
+        for lane, value in enumerate(values):
+            result = self.assign(
+                f"insertelement {vector} {result.text}, {kind} {value.text}, i64 {lane}", kind, True
+            )
+        return result
+
+    # ── operations ───────────────────────────────────────────────────────────────────────────
+
+    def operate(self, operation: str, *operands: Value, flags: str = "") -> Value:
+        """An instruction of operands of one type, giving that type."""
+        values = self.matched(*operands)
+        kind, wide = values[0].kind, values[0].wide
+        arguments = ", ".join(value.text for value in values)
+        words = f"{operation} {flags}".strip()
+        return self.assign(f"{words} {self.type_name(kind, wide)} {arguments}", kind, wide)
+
+    def compare(self, operation: str, a: Value, b: Value) -> Value:
+        """`icmp ...` or `fcmp ...`."""
+        a, b = self.matched(a, b)
+        return self.assign(f"{operation} {self.type_of(a)} {a.text}, {b.text}", "i1", a.wide)
+
+    def select(self, condition: Value, a: Value, b: Value) -> Value:
+        condition, a, b = self.matched(condition, a, b)
+        text = (
+            f"select {self.type_of(condition)} {condition.text}, "
+            f"{self.type_of(a)} {a.text}, {self.type_of(b)} {b.text}"
+        )
+        return self.assign(text, a.kind, a.wide)
+
+    def convert(self, operation: str, value: Value, kind: Kind) -> Value:
+        target = self.type_name(kind, value.wide)
+        text = f"{operation} {self.type_of(value)} {value.text} to {target}"
+        return self.assign(text, kind, value.wide)
+
+    def intrinsic(self, name: str, *operands: Value, flags: str = "") -> Value:
+        """A call of an LLVM intrinsic overloaded on the operands' type."""
+        values = self.matched(*operands)
+        kind, wide = values[0].kind, values[0].wide
+        element = "f64" if kind == "double" else "i64"
+        suffix = f"v{self.lanes}{element}" if wide and self.lanes > 1 else element
+        type_name = self.type_name(kind, wide)
+        full = f"@{name}.{suffix}"
+        self.declare(full, f"declare {type_name} {full}({', '.join([type_name] * len(values))})")
+        arguments = ", ".join(f"{type_name} {value.text}" for value in values)
+        words = f"call {flags}".strip()
+        return self.assign(f"{words} {type_name} {full}({arguments})", kind, wide)
+
+    def library_call(self, name: str, *operands: Value) -> Value:
+        """A call of a C library function of doubles, lane by lane."""
+        values = self.matched(*operands)
+        signature = ", ".join(["double"] * len(values))
+        self.declare(f"@{name}", f"declare double @{name}({signature}) #1")
+        results: list[Value] = []
+        for lane in range(self.lanes if values[0].wide else 1):
+            parts = [self.lane(value, lane) for value in values]
+            arguments = ", ".join(f"double {part.text}" for part in parts)
+            results.append(self.assign(f"call double @{name}({arguments}) #1", "double", False))
+        return self.from_lanes(results) if values[0].wide else results[0]
+
+    # ── memory ───────────────────────────────────────────────────────────────────────────────
+
+    def alloca(self, kind: Kind, wide: bool, stem: str = "a") -> str:
+        name = self.name(stem)
+        self.head.append(f"  {name} = alloca {self.type_name(kind, wide)}, align 64")
+        return name
+
+    def load(self, pointer: str, kind: Kind, wide: bool) -> Value:
+        return self.assign(f"load {self.type_name(kind, wide)}, ptr {pointer}, align 8", kind, wide)
+
+    def store(self, value: Value, pointer: str) -> None:
+        self.line(f"store {self.type_of(value)} {value.text}, ptr {pointer}, align 8")
+
+    def element(self, base: str, place: Value, *, stride: int = 1) -> str:
+        """The address of an element; places count doubles, `stride` of them each."""
+        offset = place
+        if stride != 1:
+            offset = self.operate("mul", place, self.integer(stride), flags="nsw")
+        name = self.name("p")
+        self.line(f"{name} = getelementptr inbounds double, ptr {base}, i64 {offset.text}")
+        return name
+
+    # ── control ──────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def loop(self, lower: Value, upper: Value, step: int = 1) -> Iterator[Value]:
+        """A counted loop; the index is a scalar i64."""
+        index, following = self.name("i"), self.name("n")
+        labels = [self.name("b")[1:] for _ in range(3)]
+        head, body, end = labels
+        before = self.block
+        self.line(f"br label %{head}")
+        self.start_block(head)
+        slot = len(self.lines)
+        self.lines.append("")  # the phi, once the latch is known
+        test = self.compare("icmp slt", Value(index, "i64"), upper)
+        self.line(f"br i1 {test.text}, label %{body}, label %{end}")
+        self.start_block(body)
+        yield Value(index, "i64")
+        self.line(f"{following} = add nsw i64 {index}, {step}")
+        self.line(f"br label %{head}")
+        self.lines[slot] = (
+            f"  {index} = phi i64 [ {lower.text}, %{before} ], [ {following}, %{self.block} ]"
+        )
+        self.start_block(end)

@@ -1,0 +1,25 @@
+"""Optimizers behind one small protocol, and the one driver that runs them."""
+
+from symopt.optim.callables import Objective, objective
+from symopt.optim.methods import METHODS, methods
+from symopt.optim.minimize import Iterate, iterate, minimize
+from symopt.optim.optimizer import Method, Optimizer, Status, Stopping
+from symopt.optim.problem import Needs, Point, Problem, SeededStart
+
+__all__ = [
+    "METHODS",
+    "Iterate",
+    "Method",
+    "Needs",
+    "Objective",
+    "Optimizer",
+    "Point",
+    "Problem",
+    "SeededStart",
+    "Status",
+    "Stopping",
+    "iterate",
+    "methods",
+    "minimize",
+    "objective",
+]

@@ -1,0 +1,165 @@
+"""BFGS: a dense approximation of the inverse Hessian, learnt from gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from symopt.optim import errors
+from symopt.optim.bounds import Box, box_of
+from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.problem import (
+    Mask,
+    Matrix,
+    Needs,
+    Point,
+    Problem,
+    Vector,
+    evaluate,
+    typical_sizes,
+)
+from symopt.optim.searches import Trial, along, strong_wolfe
+
+_EPSILON = float(np.finfo(np.float64).eps)
+# Where no step can be found, this is the noise floor if the step promises at most this fraction of
+# the objective (1e-5 sqrt(dof) standard errors), or moves no parameter by more than that fraction
+# of its size (an objective near zero, whose relative rounding is large).
+_NEAR_DECREASE = 1e-10
+_NEAR_STEP = 1e-7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BFGSState:
+    point: Point
+    inverse: Matrix  # approximates the inverse Hessian
+    sizes: Vector  # typical sizes of the parameters
+    fresh: bool  # whether `inverse` has not learnt anything yet
+    outcome: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BFGS:
+    """Quasi-Newton steps with a strong Wolfe line search.
+
+    It begins with a diagonal inverse Hessian of squared parameter sizes, judged by the start
+    (`scaled=False`: the identity), which makes it blind to the parameters' units. Entries held by
+    a bound are left out of the step; a line ends at the first bound it meets.
+    """
+
+    needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=_EPSILON, value=_EPSILON)
+    max_iter: ClassVar[int] = 5_000
+
+    scaled: bool = True
+    decrease: float = 1e-4
+    curvature: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not 0 < self.decrease < 0.5:
+            raise errors.bad_option("bfgs", "decrease", self.decrease, "between 0 and 0.5")
+        if not self.decrease < self.curvature < 1:
+            raise errors.bad_option("bfgs", "curvature", self.curvature, "in (decrease, 1)")
+
+    def init(self, problem: Problem, x: Vector) -> BFGSState:
+        point = evaluate(problem, x)
+        sizes = typical_sizes(problem, x) if self.scaled else np.ones_like(x)
+        return BFGSState(point, _first_inverse(point, sizes), sizes, fresh=True)
+
+    def step(self, problem: Problem, state: BFGSState) -> BFGSState:
+        box, point = box_of(problem), state.point
+        direction = _feasible_direction(state, box)
+        slope = float(point.gradient @ direction)
+        if not slope < 0:
+            return _restarted(state, direction)
+        trial = strong_wolfe(
+            along(problem, box, point, direction),
+            Trial(0.0, point.value, slope, point),
+            1.0,
+            box.longest(point.x, direction),
+            decrease=self.decrease,
+            curvature=self.curvature,
+        )
+        if trial is None:
+            return _restarted(state, direction)
+        inverse = _updated(state.inverse, point, trial.point, rescale=state.fresh)
+        return BFGSState(trial.point, inverse, state.sizes, fresh=False)
+
+
+def _first_inverse(point: Point, sizes: Vector) -> Matrix:
+    """Squared sizes, scaled so that the first step moves an entry by a tenth of its size."""
+    steepest = float(np.max(np.abs(sizes * point.gradient), initial=0.0))
+    scale = 0.1 / steepest if 0 < steepest < np.inf else 1.0
+    return np.diag(scale * sizes**2)
+
+
+def _feasible_direction(state: BFGSState, box: Box) -> Vector:
+    """The quasi-Newton step among the entries that it does not take out of the box.
+
+    An entry at a bound may be pulled inside by its gradient and yet pushed outside by the others;
+    it is held as well. Some entry always stays free, for the step goes downhill.
+    """
+    point = state.point
+    held = box.active(point.x, point.gradient)
+    while True:
+        direction = _direction(state.inverse, point.gradient, held)
+        leaving = box.leaving(point.x, direction)
+        if not leaving.any():
+            return direction
+        held = held | leaving
+
+
+def _direction(inverse: Matrix, gradient: Vector, held: Mask) -> Vector:
+    """The quasi-Newton step among the entries that are not held."""
+    if not held.any():
+        return -(inverse @ gradient)
+    free = ~held
+    # The inverse of the free block of the Hessian, from blocks of its inverse (Schur complement).
+    coupling = inverse[np.ix_(free, held)]
+    correction = np.linalg.solve(inverse[np.ix_(held, held)], coupling.T @ gradient[free])
+    direction = np.zeros_like(gradient)
+    direction[free] = coupling @ correction - inverse[np.ix_(free, free)] @ gradient[free]
+    return direction
+
+
+def _updated(inverse: Matrix, old: Point, new: Point, *, rescale: bool) -> Matrix:
+    """The inverse after the step from old to new."""
+    s, y = new.x - old.x, new.gradient - old.gradient
+    curvature = float(s @ y)
+    if not curvature > _EPSILON * float(np.linalg.norm(s) * np.linalg.norm(y)):
+        return inverse
+    product = inverse @ y
+    spread = float(y @ product)
+    if rescale:
+        scale = curvature / spread
+        inverse, product, spread = scale * inverse, scale * product, scale * spread
+    cross = np.outer(product, s)
+    return (
+        inverse
+        - (cross + cross.T) / curvature
+        + (1 + spread / curvature) * np.outer(s, s / curvature)
+    )
+
+
+def _restarted(state: BFGSState, direction: Vector) -> BFGSState:
+    """The same point after a direction failed: with a new inverse, or the end."""
+    point = state.point
+    if state.fresh:
+        return replace(state, outcome=Status.STALLED)
+    promised = -float(point.gradient @ direction)
+    sizes = np.maximum(np.abs(point.x), _EPSILON * state.sizes)
+    near = promised <= _NEAR_DECREASE * abs(point.value)
+    if near or bool((np.abs(direction) <= _NEAR_STEP * sizes).all()):
+        return replace(state, outcome=Status.PRECISION)
+    return replace(state, inverse=_first_inverse(point, state.sizes), fresh=True)
+
+
+METHOD = Method(
+    name="bfgs",
+    family="quasi-Newton",
+    order=1,
+    optimizer=BFGS,
+    source="Broyden, Fletcher, Goldfarb, Shanno 1970; Nocedal and Wright 2006, ch. 6",
+    bounds=True,
+)

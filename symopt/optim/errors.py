@@ -1,0 +1,143 @@
+"""The sentences an optimizer run may have to say to its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from symopt.diagnostics import DataError, Diagnostic, Kind, NonFiniteError
+from symopt.optim.problem import Needs
+
+_CAPABILITIES = {
+    Needs.VALUE: "the value",
+    Needs.GRADIENT: "a gradient",
+    Needs.HVP: "Hessian-vector products",
+    Needs.HESSIAN: "a Hessian",
+    Needs.RESIDUALS: "residuals and their Jacobian",
+    Needs.GAUSS_NEWTON: "a Gauss-Newton matrix (residuals, or a marked model)",
+}
+
+
+def _data(code: str, message: str, *notes: str, help: str | None = None) -> DataError:
+    return DataError(Diagnostic(Kind.DATA, code, message, notes=notes, help=help))
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    close = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+def unknown_method(name: str, names: Sequence[str], spellings: Sequence[str]) -> DataError:
+    return _data(
+        "unknown-method",
+        f"there is no method `{name}`",
+        f"the methods are {', '.join(names)}",
+        help=_nearest(name.lower(), spellings),
+    )
+
+
+def unknown_option(method: str, found: str, valid: Sequence[str]) -> DataError:
+    return _data(
+        "unknown-option",
+        f"the method {method} has no option `{found}`",
+        f"its options are {', '.join(valid)}" if valid else "it has no options",
+        help=_nearest(found, valid),
+    )
+
+
+def bad_option(method: str, option: str, found: object, expected: str) -> DataError:
+    return _data("bad-option", f"option `{option}` of {method} must be {expected}, not {found!r}")
+
+
+def bad_setting(name: str, found: object, expected: str) -> DataError:
+    return _data("bad-setting", f"`{name}` must be {expected}, not {found!r}")
+
+
+def missing_capability(method: str, missing: Needs) -> DataError:
+    wanted = " and ".join(text for flag, text in _CAPABILITIES.items() if flag in missing)
+    return _data(
+        "missing-derivative",
+        f"the method {method} needs {wanted}, which this problem does not provide",
+        help="choose another method, or provide what is missing",
+    )
+
+
+def unsupported_bounds(method: str, names: Sequence[str]) -> DataError:
+    return _data(
+        "unsupported-bounds",
+        f"the method {method} cannot keep to bounds, and {', '.join(names)} has some",
+        help="choose a method that handles bounds; `methods()` lists them",
+    )
+
+
+def no_start(names: Sequence[str]) -> DataError:
+    listed = f" for {', '.join(names)}" if names else ""
+    return _data("no-start", f"there is no start{listed}", help="give `x0`")
+
+
+def wrong_length(name: str, found: int, expected: int) -> DataError:
+    return _data("wrong-length", f"`{name}` has length {found}, expected {expected}")
+
+
+def wrong_shape(name: str, found: Sequence[int], expected: Sequence[object]) -> DataError:
+    wanted = f"({', '.join(str(size) for size in expected)}{',' * (len(expected) == 1)})"
+    return _data("wrong-shape", f"`{name}` returned shape {tuple(found)}, expected {wanted}")
+
+
+def not_numbers(name: str, reason: str) -> DataError:
+    return _data("not-numbers", f"`{name}` is not an array of numbers: {reason}")
+
+
+def not_finite(name: str, entry: str, value: float) -> DataError:
+    return _data("not-finite", f"`{name}` is {value} for {entry}")
+
+
+def crossed_bounds(entry: int, lower: float, upper: float) -> DataError:
+    return _data(
+        "crossed-bounds", f"entry {entry} has the lower bound {lower} above the upper one {upper}"
+    )
+
+
+def unknown_parameter(found: str, names: Sequence[str]) -> DataError:
+    owners = list(dict.fromkeys(name.partition("[")[0] for name in names))
+    entries = [name for name in names if name.startswith(f"{found.partition('[')[0]}[")]
+    listed = [*owners, *names] if not entries else [*owners, *entries]
+    shown = ", ".join(owners[:20]) + (", …" if len(owners) > 20 else "")
+    return _data(
+        "unknown-parameter",
+        f"cannot fix `{found}`: there is no such parameter",
+        f"the parameters are {shown}",
+        help=_nearest(found, listed),
+    )
+
+
+def entry_out_of_range(found: int, n: int) -> DataError:
+    return _data("out-of-range", f"cannot fix entry {found}: the entries are 0 to {n - 1}")
+
+
+def no_objective() -> DataError:
+    return _data("no-objective", "an objective needs `fun` or `residuals`")
+
+
+def two_objectives() -> DataError:
+    return _data(
+        "two-objectives",
+        "an objective is `fun`, or the sum of squared `residuals`, not both",
+        help="leave out `fun`: it is computed from the residuals, without a factor 1/2",
+    )
+
+
+def not_provided(name: str) -> DataError:
+    return _data("missing-derivative", f"this objective was made without `{name}`")
+
+
+def nonfinite_start(explanation: str | None) -> NonFiniteError:
+    return NonFiniteError(
+        Diagnostic(
+            Kind.NONFINITE,
+            "non-finite-start",
+            "the objective or its gradient is not finite at the start",
+            notes=(explanation,) if explanation else (),
+            help="start where the objective is defined",
+        )
+    )

@@ -1,0 +1,97 @@
+"""What a method is: settings with a pure `init` and `step`, and the record that announces it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from symopt.optim.problem import Needs, Point, Problem, Vector
+
+
+class Status(Enum):
+    """Why a run ended: code (SciPy's where it has one), success, and words."""
+
+    GRADIENT = (0, True, "converged: the gradient is zero to within the tolerance")
+    STEP = (0, True, "converged: the step is below the resolution of the parameters")
+    VALUE = (0, True, "converged: the objective no longer changes")
+    PRECISION = (0, True, "converged to the accuracy of floating point")
+    FIXED = (0, True, "nothing to do: every parameter is fixed")
+    MAX_ITER = (1, False, "not converged: the limit on iterations was reached")
+    STALLED = (2, False, "not converged: no step lowers the objective")
+    NONFINITE = (3, False, "stopped: the objective or its gradient is not finite")
+    MAX_TIME = (4, False, "not converged: the time limit was reached")
+    STOPPED = (99, False, "stopped by the callback")
+
+    @property
+    def code(self) -> int:
+        return self.value[0]
+
+    @property
+    def success(self) -> bool:
+        return self.value[1]
+
+    @property
+    def message(self) -> str:
+        return self.value[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """When the driver stops a run. All three are relative, and 0 switches a rule off.
+
+    `gradient`: changing any one parameter by its own size (or its start's, if larger) would change
+    the objective by no more than this fraction, to first order. `step`: no parameter moved by more
+    than this fraction of its size. `value`: the objective changed by no more than this fraction,
+    three times in a row.
+    """
+
+    gradient: float = 0.0
+    step: float = 0.0
+    value: float = 0.0
+
+
+class State(Protocol):
+    """Where a method is; frozen."""
+
+    @property
+    def point(self) -> Point: ...
+    @property
+    def outcome(self) -> Status | None:
+        """Set when the method itself knows that it is done or stuck."""
+        ...
+
+
+S = TypeVar("S", bound=State)
+
+
+class Optimizer(Protocol[S]):
+    """A method with its settings: a frozen dataclass whose fields are the options.
+
+    Both methods are pure. They minimize; signs, fixed entries and counting are the driver's.
+    """
+
+    needs: ClassVar[Needs]
+    stopping: ClassVar[Stopping]
+    max_iter: ClassVar[int]
+
+    def init(self, problem: Problem, x: Vector) -> S: ...
+    def step(self, problem: Problem, state: S) -> S: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One line of the method table; `optimizer` holds the settings with their defaults."""
+
+    name: str
+    family: str
+    order: int  # the highest derivative it uses
+    optimizer: type[Optimizer[Any]]
+    source: str
+    stochastic: bool = False
+    bounds: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> Needs:
+        return self.optimizer.needs

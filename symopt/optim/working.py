@@ -1,0 +1,152 @@
+"""The problem as methods see it: to be minimized, without fixed entries, every call counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from symopt.optim.problem import Mask, Matrix, Needs, Point, Problem, Vector
+
+
+@dataclass(slots=True)
+class Counts:
+    """How often what was evaluated, and where a value was last not finite."""
+
+    values: int = 0
+    gradients: int = 0
+    hessians: int = 0
+    nonfinite: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkingProblem:
+    """A view of `original` with the entries outside `free` held at their values in `anchor`.
+
+    Its values are those of the original, negated when that is to be maximized.
+    """
+
+    original: Problem
+    anchor: Vector
+    free: Mask
+    counts: Counts = field(default_factory=Counts)
+
+    def expand(self, p: Vector) -> Vector:
+        """The full vector for the free entries p."""
+        full = self.anchor.copy()
+        full[self.free] = p
+        return full
+
+    def as_written(self, point: Point) -> Point:
+        """A point of this view in the terms of the original; the gradient is 0 where fixed."""
+        gradient = np.zeros_like(self.anchor)
+        gradient[self.free] = self._sign * point.gradient
+        return Point(self.expand(point.x), self._sign * point.value, gradient)
+
+    @property
+    def _sign(self) -> float:
+        return -1.0 if self.original.maximize else 1.0
+
+    @property
+    def n(self) -> int:
+        return int(np.count_nonzero(self.free))
+
+    @property
+    def x0(self) -> Vector:
+        return self.anchor[self.free]
+
+    @property
+    def bounds(self) -> tuple[Vector, Vector]:
+        lower, upper = self.original.bounds
+        return lower[self.free], upper[self.free]
+
+    @property
+    def open_bounds(self) -> tuple[Mask, Mask]:
+        lower, upper = self.original.open_bounds
+        return lower[self.free], upper[self.free]
+
+    @property
+    def maximize(self) -> bool:
+        return False
+
+    @property
+    def provides(self) -> Needs:
+        provided = self.original.provides
+        # The negative of a sum of squares is none.
+        return provided & ~Needs.RESIDUALS if self.original.maximize else provided
+
+    @property
+    def least_squares(self) -> bool:
+        return self.original.least_squares and not self.original.maximize
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(n for n, free in zip(self.original.names, self.free, strict=True) if free)
+
+    def unpack(self, p: Vector, /) -> Mapping[str, object]:
+        return self.original.unpack(self.expand(p))
+
+    def explain_nonfinite(self, p: Vector, /) -> str | None:
+        return self.original.explain_nonfinite(self.expand(p))
+
+    def value(self, p: Vector, /) -> float:
+        self.counts.values += 1
+        value = self._sign * float(self.original.value(self.expand(p)))
+        self._watch(p, value)
+        return value
+
+    def grad(self, p: Vector, /) -> Vector:
+        self.counts.gradients += 1
+        gradient = self._sign * self.original.grad(self.expand(p))[self.free]
+        self._watch(p, gradient)
+        return gradient
+
+    def value_and_grad(self, p: Vector, /) -> tuple[float, Vector]:
+        self.counts.values += 1
+        self.counts.gradients += 1
+        value, gradient = self.original.value_and_grad(self.expand(p))
+        kept = self._sign * gradient[self.free]
+        self._watch(p, float(value), kept)
+        return self._sign * float(value), kept
+
+    def hvp(self, p: Vector, v: Vector, /) -> Vector:
+        self.counts.hessians += 1
+        return self._sign * self.original.hvp(self.expand(p), self._pad(v))[self.free]
+
+    def hess(self, p: Vector, /) -> Matrix:
+        self.counts.hessians += 1
+        return self._sign * self.original.hess(self.expand(p))[np.ix_(self.free, self.free)]
+
+    def residuals(self, p: Vector, /) -> Vector:
+        self.counts.values += 1
+        residuals = self.original.residuals(self.expand(p))
+        self._watch(p, residuals)
+        return residuals
+
+    def jac(self, p: Vector, /) -> Matrix:
+        self.counts.gradients += 1
+        jacobian = self.original.jac(self.expand(p))
+        kept = jacobian if self.free.all() else jacobian[:, self.free]
+        self._watch(p, kept)
+        return kept
+
+    def gauss_newton(self, p: Vector, /) -> tuple[Matrix, Vector]:
+        self.counts.gradients += 1
+        matrix, gradient = self.original.gauss_newton(self.expand(p))
+        kept = self._sign * gradient[self.free]
+        self._watch(p, kept)
+        return self._sign * matrix[np.ix_(self.free, self.free)], kept
+
+    def gnvp(self, p: Vector, v: Vector, /) -> Vector:
+        self.counts.hessians += 1
+        return self._sign * self.original.gnvp(self.expand(p), self._pad(v))[self.free]
+
+    def _pad(self, v: Vector) -> Vector:
+        full = np.zeros_like(self.anchor)
+        full[self.free] = v
+        return full
+
+    def _watch(self, p: Vector, *results: float | Vector) -> None:
+        if not all(bool(np.isfinite(result).all()) for result in results):
+            self.counts.nonfinite = p.copy()

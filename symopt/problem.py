@@ -1,0 +1,405 @@
+"""A problem: a model bound to data, its value and derivatives as functions of a flat vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symopt.binding import Bound, bind, check_reads, setup_values
+from symopt.derive.functions import direction, unreached, weight
+from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind, Label
+from symopt.layout import Layout
+from symopt.native.function import NativeFunction, aligned_zeros
+from symopt.nonfinite import explain
+from symopt.optim.problem import Mask, Needs
+from symopt.types import evaluate
+
+if TYPE_CHECKING:
+    from symopt.model import Model
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+class Problem:
+    """Value and derivatives at points of the flat parameter vector.
+
+    Each function is compiled when it is first asked for, and all share the bound data. Results
+    are fresh arrays unless `out=` is given. Safe to call from several threads; calls of one
+    function wait for each other.
+    """
+
+    def __init__(self, model: Model, given: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+        self.model = model
+        stages = model.stages
+        self._sizes = dict(sizes)
+        self._given = dict(given)
+        self._bound: Bound = bind(stages.program, stages.setup, given, sizes)
+        self._layout = Layout(
+            {name: self._shape(param.shape) for name, param in stages.program.params.items()}
+        )
+        check_reads(stages.task.program, self._bound)
+        self._functions: dict[str, NativeFunction] = {}
+        self._check_starts()
+
+    def _shape(self, shape: tuple[Any, ...]) -> tuple[int, ...]:
+        return tuple(max(int(evaluate(size, self._bound.dims, {}, {})), 0) for size in shape)
+
+    # ── the flat vector ──────────────────────────────────────────────────────────────────────
+
+    @property
+    def n(self) -> int:
+        """How many unknowns there are."""
+        return self._layout.size
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for every entry of the flat vector: `b`, `w[3]`, `W[0, 2]`."""
+        return self._layout.names
+
+    @property
+    def dims(self) -> Mapping[str, int]:
+        """The value of every dim."""
+        return dict(self._bound.dims)
+
+    def pack(self, values: Mapping[str, Any]) -> Vector:
+        """The flat vector of parameters by name; those left out have their start."""
+        start = self.unpack(self.x0) if len(values) < len(self._layout.shapes) else {}
+        return self._layout.pack({**start, **values})
+
+    def unpack(self, p: Any) -> dict[str, Any]:
+        """Parameters by name: floats and arrays."""
+        return self._layout.unpack(self._checked(p))
+
+    @property
+    def x0(self) -> Vector:
+        """The declared start, with random starts drawn from seed 0; nan where there is none."""
+        return self.start(0)
+
+    def start(self, seed: int) -> Vector:
+        """The declared start, with random starts drawn from a seed."""
+        program = self.model.stages.program
+        rng = np.random.default_rng(seed)
+        draws: dict[str, NDArray[Any]] = {}
+        for draw in program.draws:
+            shape = self._shape(draw.shape)
+            normal = draw.distribution == "normal"
+            draws[draw.name] = rng.standard_normal(shape) if normal else rng.random(shape)
+        wanted = tuple(p.init for p in program.params.values() if p.init is not None)
+        values = self._setup(wanted, draws)
+        return self._layout.pack(
+            {
+                name: values[param.init] if param.init else np.full(self._shape(param.shape), np.nan)
+                for name, param in program.params.items()
+            }
+        )
+
+    def _setup(
+        self, wanted: tuple[str, ...], more: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[Any]]:
+        stages = self.model.stages
+        return setup_values(stages.setup, wanted, self._bound.dims, {**self._bound.arrays, **more})
+
+    @cached_property
+    def bounds(self) -> tuple[Vector, Vector]:
+        """Lower and upper bounds of the flat vector, infinite where there are none."""
+        return self._sides("lower", -np.inf), self._sides("upper", np.inf)
+
+    def _sides(self, side: str, missing: float) -> Vector:
+        found: dict[str, Any] = {}
+        for name, param in self.model.stages.program.params.items():
+            bound = param.lower if side == "lower" else param.upper
+            shape = self._layout.shapes[name]
+            if bound is None:
+                found[name] = np.full(shape, missing)
+            else:
+                found[name] = self._setup((bound.definition,), {})[bound.definition]
+        return self._layout.pack(found)
+
+    @cached_property
+    def open_bounds(self) -> tuple[Mask, Mask]:
+        """Which bounds are open: points have to stay strictly inside these."""
+        params = self.model.stages.program.params
+        sides: list[Mask] = []
+        for pick in ("lower", "upper"):
+            flags = {
+                name: np.full(self._layout.shapes[name], bool(getattr(param, pick) and getattr(param, pick).open), dtype=float)
+                for name, param in params.items()
+            }
+            sides.append(self._layout.pack(flags).astype(bool))
+        return sides[0], sides[1]
+
+    def _check_starts(self) -> None:
+        """A declared start outside its bounds is a mistake of the program."""
+        start, (lower, upper) = self.x0, self.bounds
+        open_lower, open_upper = self.open_bounds
+        below = (start < lower) | (open_lower & (start == lower))
+        above = (start > upper) | (open_upper & (start == upper))
+        for k in np.flatnonzero(below | above):
+            name = self.names[k]
+            param = self.model.params[name.partition("[")[0]]
+            side, bound = ("below", lower[k]) if below[k] else ("above", upper[k])
+            open_here = open_lower[k] if below[k] else open_upper[k]
+            word = "at or " if open_here else ""
+            raise DataError(
+                Diagnostic(
+                    Kind.DATA,
+                    "start-outside-bounds",
+                    f"the start of `{name}` is {start[k]:g}, {word}{side} its bound {bound:g}",
+                    (Label(param.span, "declared here"),),
+                    help="move the start inside the bounds, or widen them",
+                )
+            )
+
+    # ── what there is ────────────────────────────────────────────────────────────────────────
+
+    @property
+    def maximize(self) -> bool:
+        """Whether the objective is to be made large; values are always as written."""
+        return self.model.maximize
+
+    @property
+    def least_squares(self) -> bool:
+        """Whether the objective is the plain sum of the squared residuals."""
+        return self.model.stages.program.least_squares
+
+    @property
+    def provides(self) -> Needs:
+        """What an optimizer may ask for."""
+        found = Needs.VALUE | Needs.GRADIENT | Needs.HVP | Needs.HESSIAN
+        if self.model.cut:
+            found |= Needs.GAUSS_NEWTON
+        return found | Needs.RESIDUALS if self.least_squares else found
+
+    def rebind(self, data: Any = None, /, **given: Any) -> Problem:
+        """The same model with some data replaced; nothing is compiled again."""
+        arrays, sizes = self.model._sorted(data, given)
+        return Problem(self.model, {**self._given, **arrays}, {**self._sizes, **sizes})
+
+    # ── value and derivatives ────────────────────────────────────────────────────────────────
+
+    def value(self, p: Any) -> float:
+        """The objective as written."""
+        return float(self._call("value", p)[0])
+
+    def grad(self, p: Any, *, out: Vector | None = None) -> Vector:
+        """The gradient, (n,)."""
+        return self._call("grad", p, out=out)
+
+    def value_and_grad(self, p: Any, *, out: Vector | None = None) -> tuple[float, Vector]:
+        """The objective and its gradient, in one pass."""
+        function = self._function("value_and_grad")
+        with function.lock:
+            self._run(function, p)
+            return float(function.result[0]), _result(function.result[1 : self.n + 1], out)
+
+    def hvp(self, p: Any, v: Any, *, out: Vector | None = None) -> Vector:
+        """The Hessian times v, (n,)."""
+        return self._call("hvp", p, direction=v, out=out)
+
+    def hess(self, p: Any, *, out: Matrix | None = None) -> Matrix:
+        """The Hessian, (n, n)."""
+        return self._call("hess", p, shape=(self.n, self.n), out=out)
+
+    def residuals(self, p: Any, *, out: Vector | None = None) -> Vector:
+        """The cut, flattened: all marked definitions one after another, (m,)."""
+        return self._call("residuals", p, shape=(self._rows,), out=out)
+
+    def jac(self, p: Any, *, out: Matrix | None = None) -> Matrix:
+        """The Jacobian of the cut, (m, n)."""
+        return self._call("jac", p, shape=(self._rows, self.n), out=out)
+
+    def jvp(self, p: Any, v: Any, *, out: Vector | None = None) -> Vector:
+        """The Jacobian of the cut times v, (m,)."""
+        return self._call("jvp", p, direction=v, shape=(self._rows,), out=out)
+
+    def vjp(self, p: Any, u: Any, *, out: Vector | None = None) -> Vector:
+        """u times the Jacobian of the cut, (n,)."""
+        return self._call("vjp", p, weight=u, out=out)
+
+    def gauss_newton(self, p: Any) -> tuple[Matrix, Vector]:
+        """G = Jᵀ ∇²l J, (n, n), and the gradient, in one pass; J is not stored."""
+        n = self.n
+        flat = self._call("gauss_newton", p, shape=(n * n + n,))
+        lower = flat[: n * n].reshape(n, n)
+        return lower + np.tril(lower, -1).T, flat[n * n :]
+
+    def gnvp(self, p: Any, v: Any, *, out: Vector | None = None) -> Vector:
+        """G times v, (n,)."""
+        return self._call("gnvp", p, direction=v, out=out)
+
+    def eval(self, name: str, p: Any) -> Any:
+        """The value of a definition, by name: a float, or an array of its shape."""
+        if name in self._layout.shapes:
+            return self.unpack(p)[name]
+        if name in self._bound.arrays:
+            return self._bound.arrays[name].copy()
+        self._known_definition(name)
+        function = self._function(name)
+        with function.lock:
+            self._run(function, p)
+            value = function.parts[name]
+            return float(value) if value.ndim == 0 else value.copy()
+
+    def _known_definition(self, name: str) -> None:
+        from symopt.typed.errors import nearest
+
+        known = self.model.definitions
+        if name not in known:
+            raise DataError(
+                Diagnostic(
+                    Kind.DATA,
+                    "unknown-definition",
+                    f"there is no definition `{name}`",
+                    help=nearest(name, known) or f"the definitions are {', '.join(known)}",
+                )
+            )
+
+    def scipy(self) -> dict[str, Any]:
+        """Keyword arguments for `scipy.optimize.minimize`; of -E where E is to be made large."""
+        sign = -1.0 if self.maximize else 1.0
+        lower, upper = self.bounds
+
+        def signed(function: Callable[..., Any]) -> Callable[..., Any]:
+            return function if sign > 0 else lambda *args: -function(*args)
+
+        arguments: dict[str, Any] = {
+            "fun": signed(self.value),
+            "x0": self.x0,
+            "jac": signed(self.grad),
+            "hessp": signed(self.hvp),
+        }
+        if np.isfinite(lower).any() or np.isfinite(upper).any():
+            arguments["bounds"] = list(zip(lower, upper, strict=True))
+        return arguments
+
+    def explain_nonfinite(self, p: Any) -> str | None:
+        """Where a value or derivative that is not finite comes from; None if all are finite."""
+        task = self.model.stages.task
+        given = {**self._bound.arrays, **self._layout.arrays(self._checked(p))}
+        return explain(task, self._bound.dims, given)
+
+    # ── calls ────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _rows(self) -> int:
+        task = self.model.stages.task
+        if not task.cut:
+            raise DerivativeUnavailable(_no_cut())
+        return sum(
+            int(np.prod(self._shape(task.program.tensors[name].shape), dtype=np.int64))
+            for name in task.cut
+        )
+
+    def _checked(self, p: Any) -> Vector:
+        vector = np.asarray(p, dtype=np.float64)
+        if vector.shape != (self.n,):
+            raise DataError(_wrong_vector("p", self.n, vector.shape))
+        return vector
+
+    def _call(
+        self,
+        name: str,
+        p: Any,
+        *,
+        direction: Any = None,
+        weight: Any = None,
+        shape: tuple[int, ...] | None = None,
+        out: NDArray[Any] | None = None,
+    ) -> Any:
+        function = self._function(name)
+        with function.lock:
+            self._run(function, p, direction, weight)
+            size = int(np.prod(shape, dtype=np.int64)) if shape is not None else self._size(function)
+            flat = function.result[:size]
+            return _result(flat if shape is None else flat.reshape(shape), out)
+
+    def _size(self, function: NativeFunction) -> int:
+        return sum(part.size for part in function.parts.values())
+
+    def _run(self, function: NativeFunction, p: Any, direction: Any = None, weight: Any = None) -> None:
+        inputs = function.inputs
+        for key, value in (("p", p), ("v", direction), ("u", weight)):
+            if value is not None:
+                buffer = inputs[key]
+                if np.shape(value) != buffer.shape:
+                    raise DataError(_wrong_vector(key, len(buffer), np.shape(value)))
+                buffer[...] = value
+        function.run()
+
+    def _function(self, name: str) -> NativeFunction:
+        function = self._functions.get(name)
+        if function is None:
+            function = self._functions[name] = self._make(name)
+        return function
+
+    def _make(self, name: str) -> NativeFunction:
+        if name in ("jac", "jvp", "vjp", "residuals", "gauss_newton", "gnvp") and not self.model.cut:
+            raise DerivativeUnavailable(_no_cut())
+        if name in _DERIVATIVES:
+            self._check_reached()
+        compiled = self.model.compiled(name)
+        n, task = self.n, self.model.stages.task
+        inputs = {"p": aligned_zeros(n)[:n]}
+        flat = self._layout.arrays(inputs["p"])
+        tensors = compiled.statements.tensors
+        if any(direction(param) in tensors for param in task.params) or name in _DIRECTED:
+            inputs["v"] = aligned_zeros(n)[:n]
+            flat |= {direction(k): a for k, a in self._layout.arrays(inputs["v"]).items()}
+        if name == "vjp":
+            rows = Layout({k: self._shape(task.program.tensors[k].shape) for k in task.cut})
+            inputs["u"] = aligned_zeros(rows.size)[: rows.size]
+            flat |= {weight(k): a for k, a in rows.arrays(inputs["u"]).items()}
+        return NativeFunction(
+            compiled.kernel, compiled.library, self._bound.dims, self._bound.arrays, flat, inputs
+        )
+
+    def _check_reached(self) -> None:
+        missing = unreached(self.model.stages.task)
+        if missing:
+            params = self.model.params
+            raise DerivativeUnavailable(*(_no_derivative(params[name]) for name in missing))
+
+
+_DIRECTED = frozenset({"hvp", "jvp", "gnvp"})
+_DERIVATIVES = frozenset({"grad", "value_and_grad", "hvp", "hess", "gauss_newton", "gnvp"})
+
+
+def _result(values: NDArray[Any], out: NDArray[Any] | None) -> Any:
+    if out is None:
+        return values.copy()
+    np.copyto(out, values)
+    return out
+
+
+def _wrong_vector(name: str, size: int, found: tuple[int, ...]) -> Diagnostic:
+    return Diagnostic(
+        Kind.DATA,
+        "wrong-shape",
+        f"{name} must have shape ({size},), found {found}",
+        help="`problem.pack({...})` makes the flat vector from parameters by name",
+    )
+
+
+def _no_cut() -> Diagnostic:
+    return Diagnostic(
+        Kind.DERIVATIVE,
+        "no-cut",
+        "this needs the model's outputs, and the program does not say what they are",
+        help="mark them: `model z = ...`, or `residual r[i] = ...`",
+    )
+
+
+def _no_derivative(param: Any) -> Diagnostic:
+    return Diagnostic(
+        Kind.DERIVATIVE,
+        "no-derivative",
+        f"the objective depends on `{param.name}` only through piecewise constant functions",
+        (Label(param.span, "declared here"),),
+        notes=("floor, ceil, sign, //, comparisons and conditions have derivative 0",),
+        help="use a smooth function instead, or a method without derivatives",
+    )

@@ -1,0 +1,270 @@
+"""Typed definitions become statements: reductions are named, expressions become SymPy's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import sympy
+
+from symopt.primitives import operators
+from symopt.primitives.record import Constant
+from symopt.source import Span
+from symopt.statements.program import (
+    Program,
+    Read,
+    Role,
+    Statement,
+    Tensor,
+    Winner,
+    count_of,
+    read_of,
+)
+from symopt.typed import program as typed
+from symopt.typed.ranges import greatest, inside
+from symopt.typed.reads import free_indices
+from symopt.types import Integer, Range, constant, depends_on, index
+
+MAX_DEPTH = 30  # deeper expressions are cut into statements, so that every walk stays shallow
+
+
+def build_statements(program: typed.Program, definitions: Iterable[typed.Definition]) -> Program:
+    """The statements of some definitions of a program, with all tensors they may read."""
+    builder = _Builder(program)
+    for definition in definitions:
+        builder.define(definition)
+    return Program(tuple(builder.statements), builder.tensors)
+
+
+def declared_tensors(program: typed.Program) -> dict[str, Tensor]:
+    """The tensors that are given: data, integer data, parameters, random draws."""
+    tensors: dict[str, Tensor] = {}
+    for data in program.data.values():
+        role = Role.DATA if data.index_of is None else Role.INDICES
+        tensors[data.name] = Tensor(data.name, data.shape, role, data.index_of)
+    for param in program.params.values():
+        tensors[param.name] = Tensor(param.name, param.shape, Role.PARAM)
+    for draw in program.draws:
+        tensors[draw.name] = Tensor(draw.name, draw.shape, Role.DATA)
+    return tensors
+
+
+class _Builder:
+    def __init__(self, program: typed.Program) -> None:
+        self.tensors = declared_tensors(program)
+        self.statements: list[Statement] = []
+        self.sizes = {d.name: d.index_of for d in program.data.values() if d.index_of is not None}
+        self._names: dict[str, int] = {}
+        # The definition at hand:
+        self.ranges: dict[str, Range] = {}
+        self.stem = ""
+        self.span: Span | None = None
+
+    def define(self, definition: typed.Definition) -> None:
+        self.ranges = {axis.index: axis for axis in definition.axes}
+        self.stem, self.span = definition.name, definition.span
+        reduction = "sum" if definition.accumulate else "="
+        self.tensors[definition.name] = Tensor(definition.name, definition.shape, Role.COMPUTED)
+        self.assign(definition.name, definition.target, definition.axes, definition.body, reduction)
+
+    def assign(
+        self,
+        target: str,
+        place: tuple[Integer, ...],
+        loops: tuple[Range, ...],
+        body: typed.Scalar,
+        reduction: str,
+    ) -> None:
+        """Statements that make `target[place]` the value of `body` at every point of the loops."""
+        match body:
+            case typed.Reduce(kind, inner, term) if reduction == "=" or (reduction, kind) == ("sum", "sum"):
+                self.add_ranges(inner)
+                self.emit(target, place, loops + inner, term, kind)
+            case typed.Sum(terms) if any(_is_sum(term) for term in terms):
+                # A sum of sums needs no temporaries: each is a statement of the same target.
+                sums = [term for term in terms if _is_sum(term)]
+                rest = tuple(term for term in terms if not _is_sum(term))
+                for term in sums:
+                    assert isinstance(term, typed.Reduce)
+                    self.add_ranges(term.loops)
+                    self.emit(target, place, loops + term.loops, term.body, "sum")
+                if rest:
+                    left = rest[0] if len(rest) == 1 else typed.Sum(rest)
+                    self.emit(target, place, loops, left, "sum")
+            case _:
+                self.emit(target, place, loops, body, reduction)
+
+    def add_ranges(self, loops: tuple[Range, ...]) -> None:
+        self.ranges.update({loop.index: loop for loop in loops})
+
+    def emit(
+        self,
+        target: str,
+        place: tuple[Integer, ...],
+        loops: tuple[Range, ...],
+        body: typed.Scalar,
+        reduction: str,
+    ) -> None:
+        expression, reads = self.convert(body, loops)
+        winner = self.winner(target, place, loops) if reduction in ("max", "min") else None
+        self.statements.append(
+            Statement(
+                target, place, loops, reduction, expression, reads, winner, self.span  # type: ignore[arg-type]
+            )
+        )
+
+    def winner(
+        self, target: str, place: tuple[Integer, ...], loops: tuple[Range, ...]
+    ) -> Winner:
+        """Positions count the points reduced over in the order they are visited."""
+        name = f"{target}.winner"
+        self.tensors[name] = Tensor(name, self.tensors[target].shape, Role.COMPUTED)
+        seen = {part for axis in place for part in axis.indices}
+        position = constant(0)
+        for loop in loops:
+            if loop.index not in seen:
+                size = greatest(index(loop.index), self.ranges, self.sizes) + 1
+                position = position * size + index(loop.index)
+        return Winner(name, position)
+
+    def convert(
+        self, body: typed.Scalar, loops: tuple[Range, ...]
+    ) -> tuple[sympy.Expr, tuple[Read, ...]]:
+        """A scalar as a SymPy expression of symbols, and what these stand for."""
+        conversion = _Conversion(self, loops)
+        expression = conversion.of(body)
+        return expression, used_reads(expression, conversion.reads.values())
+
+    def fresh(self, stem: str) -> str:
+        count = self._names[stem] = self._names.get(stem, 0) + 1
+        return f"{stem}.{count}"
+
+    def temporary(self, body: typed.Scalar, reads: Iterable[Read] | None = None) -> Read:
+        """A name for a scalar that depends on some of the loops: computed once for these."""
+        wanted = frozenset(free_indices(body)) & self.ranges.keys()
+        loops = self.domain(wanted, body)
+        place = tuple(index(loop.index) for loop in loops)
+        name = self.fresh(self.stem)
+        self.tensors[name] = Tensor(name, self.bounds(loops), Role.COMPUTED)
+        outer = self.ranges
+        self.ranges = {**outer, **{loop.index: loop for loop in loops}}
+        self.assign(name, place, loops, body, "=")
+        self.ranges = outer
+        return read_of(name, place)
+
+    def domain(self, wanted: frozenset[str], body: typed.Scalar) -> tuple[Range, ...]:
+        """Loops over the wanted indices.
+
+        A range that moves with an outer index is widened to everything it can reach where that
+        keeps all reads inside: the value then no longer depends on the outer index.
+        """
+        hull = {name: self.widened(self.ranges[name]) for name in wanted}
+        if _all_inside(body, {**self.ranges, **hull}, self.tensors, self.sizes):
+            return tuple(hull[name] for name in self.ranges if name in wanted)
+        closure = depends_on(wanted, self.ranges)
+        return tuple(self.ranges[name] for name in self.ranges if name in closure)
+
+    def widened(self, loop: Range) -> Range:
+        moving = loop.lower.indices or loop.lower.tensors or loop.upper.indices or loop.upper.tensors
+        if not moving:
+            return loop
+        upper = greatest(loop.upper, self.ranges, self.sizes)
+        return Range(loop.index, constant(0), upper)
+
+    def bounds(self, loops: tuple[Range, ...]) -> tuple[Integer, ...]:
+        ranges = {**self.ranges, **{loop.index: loop for loop in loops}}
+        return tuple(greatest(index(loop.index), ranges, self.sizes) + 1 for loop in loops)
+
+
+class _Conversion:
+    """One scalar into SymPy; deep parts and reductions are named on the way."""
+
+    def __init__(self, builder: _Builder, loops: tuple[Range, ...]) -> None:
+        self.builder = builder
+        self.reads: dict[sympy.Symbol, Read] = {}
+        self.depth: dict[sympy.Expr, int] = {}
+
+    def symbol(self, read: Read) -> sympy.Expr:
+        self.reads[read.symbol] = read
+        return read.symbol
+
+    def of(self, scalar: typed.Scalar) -> sympy.Expr:
+        match scalar:
+            case typed.Number(value):
+                return Constant(value)
+            case typed.Count(value):
+                number = value.value
+                return Constant(number) if number is not None else self.symbol(count_of(value))
+            case typed.Read(tensor, indices):
+                return self.symbol(read_of(tensor, indices))
+            case typed.Sum(terms):
+                return self.node(scalar, terms, lambda parts: sympy.Add(*parts))
+            case typed.Product(factors):
+                return self.node(scalar, factors, _product)
+            case typed.IntegerPower(base, n):
+                return self.node(
+                    scalar, (base,), lambda parts: operators.power_by_integer(parts[0], n)
+                )
+            case typed.Apply(function, arguments):
+                return self.node(scalar, arguments, lambda parts: function(*parts))
+            case typed.Reduce():
+                return self.symbol(self.builder.temporary(scalar))
+            case _:
+                assert_never(scalar)
+
+    def node(self, scalar: typed.Scalar, parts: tuple[typed.Scalar, ...], make) -> sympy.Expr:  # noqa: ANN001
+        inner = [self.of(part) for part in parts]
+        depth = 1 + max((self.depth.get(part, 0) for part in inner), default=0)
+        if depth > MAX_DEPTH:
+            inner = [
+                self.symbol(self.builder.temporary(part)) if self.depth.get(done, 0) >= MAX_DEPTH else done
+                for part, done in zip(parts, inner, strict=True)
+            ]
+            depth = 1 + max((self.depth.get(part, 0) for part in inner), default=0)
+        expression = make(inner)
+        self.depth[expression] = depth
+        return expression
+
+
+def _product(parts: list[sympy.Expr]) -> sympy.Expr:
+    signs = sum(1 for part in parts if part == MINUS_ONE)
+    rest = [part for part in parts if part != MINUS_ONE]
+    product = sympy.Mul(*rest)
+    return -product if signs % 2 else product
+
+
+MINUS_ONE = Constant(-1.0)
+
+
+def _is_sum(term: typed.Scalar) -> bool:
+    return isinstance(term, typed.Reduce) and term.reduction == "sum"
+
+
+def used_reads(expression: sympy.Expr, reads: Iterable[Read]) -> tuple[Read, ...]:
+    """Those reads whose symbol is in the expression, in a fixed order."""
+    symbols = expression.free_symbols
+    return tuple(sorted((r for r in reads if r.symbol in symbols), key=lambda r: r.symbol.name))
+
+
+def _all_inside(
+    body: typed.Scalar,
+    ranges: dict[str, Range],
+    tensors: dict[str, Tensor],
+    sizes: dict[str, Integer],
+) -> bool:
+    from symopt.typed.reads import parts
+
+    pending, known = [body], dict(ranges)
+    while pending:
+        scalar = pending.pop()
+        if isinstance(scalar, typed.Reduce):
+            known.update({loop.index: loop for loop in scalar.loops})
+        if isinstance(scalar, typed.Read):
+            shape = tensors[scalar.tensor].shape
+            for place, size in zip(scalar.indices, shape, strict=True):
+                if not inside(place, constant(0), size, known, sizes):
+                    return False
+        if isinstance(scalar, typed.Count) and scalar.value.tensors:
+            return False
+        pending.extend(parts(scalar))
+    return True

@@ -1,0 +1,270 @@
+"""The reference meaning of statements, in NumPy: slow, obvious, and for any of three arithmetics.
+
+Real numbers give values; complex numbers give complex-step derivatives; dual numbers (values
+with tangents) give directional derivatives. Nothing here is used by compiled code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from symopt.primitives.operators import smul
+from symopt.primitives.record import Constant, Primitive
+from symopt.statements.program import IDENTITY, Program, Role, Statement
+from symopt.types import Integer, Range
+from symopt.types import evaluate as evaluate_integer
+
+Array = NDArray[Any]
+
+
+@dataclass(slots=True)
+class Values:
+    """The tensors so far and, in dual arithmetic, their tangents."""
+
+    dims: Mapping[str, int]
+    tensors: dict[str, Array]
+    tangents: dict[str, Array] = field(default_factory=dict)
+    dual: bool = False
+
+
+def evaluate(
+    program: Program,
+    dims: Mapping[str, int],
+    given: Mapping[str, Array],
+    tangents: Mapping[str, Array] | None = None,
+) -> Values:
+    """All tensors of a program, from those given (data, parameters, seeds).
+
+    Complex input is computed with complex numbers throughout; `tangents` of given tensors ask for
+    dual numbers.
+    """
+    dtype = np.result_type(np.float64, *(np.asarray(v).dtype for v in given.values() if np.asarray(v).dtype.kind in "fc"))
+    values = Values(dims, {}, {}, tangents is not None)
+    for name, array in given.items():
+        integers = program.tensors[name].role is Role.INDICES
+        values.tensors[name] = np.asarray(array, dtype=np.int64 if integers else dtype)
+        if not integers:
+            change = (tangents or {}).get(name, 0.0)
+            values.tangents[name] = np.broadcast_to(change, values.tensors[name].shape)
+    with np.errstate(all="ignore"):
+        for statement in program.statements:
+            _execute(program, statement, values, dtype)
+    return values
+
+
+def points(
+    loops: tuple[Range, ...], dims: Mapping[str, int], tensors: Mapping[str, Array]
+) -> tuple[dict[str, Array], int]:
+    """Every point of a loop nest in order: per index its values, and how many points there are."""
+    indices: dict[str, Array] = {}
+    total = 1
+    for loop in loops:
+        lower = np.broadcast_to(evaluate_integer(loop.lower, dims, indices, tensors), total)
+        upper = np.broadcast_to(evaluate_integer(loop.upper, dims, indices, tensors), total)
+        counts = np.maximum(upper - lower, 0)
+        starts = np.cumsum(counts) - counts
+        indices = {name: np.repeat(array, counts) for name, array in indices.items()}
+        total = int(counts.sum())
+        indices[loop.index] = np.arange(total) + np.repeat(lower - starts, counts)
+    return indices, total
+
+
+def _execute(program: Program, statement: Statement, values: Values, dtype: Any) -> None:
+    indices, total = points(statement.loops, values.dims, values.tensors)
+
+    def place(parts: tuple[Integer, ...]) -> tuple[Any, ...]:
+        found = (evaluate_integer(part, values.dims, indices, values.tensors) for part in parts)
+        return tuple(np.broadcast_to(part, total) for part in found)
+
+    known: dict[sympy.Expr, Array] = {}
+    changes: dict[sympy.Symbol, Array] = {}
+    for read in statement.reads:
+        where = place(read.map)
+        if read.tensor is None:
+            known[read.symbol] = where[0].astype(np.float64)
+            continue
+        known[read.symbol] = np.broadcast_to(values.tensors[read.tensor][where], total)
+        if values.dual:
+            changes[read.symbol] = np.broadcast_to(values.tangents[read.tensor][where], total)
+    expression = np.broadcast_to(evaluate_expression(statement.expression, known), total)
+    tangent = None
+    if values.dual:
+        tangent = np.broadcast_to(_tangent(statement.expression, known, changes), total)
+    shape = tuple(
+        evaluate_integer(size, values.dims, {}, values.tensors)
+        for size in program.tensors[statement.target].shape
+    )
+    target = values.tensors.get(statement.target)
+    if target is None:
+        target = np.full(shape, IDENTITY[statement.reduction], dtype=dtype)
+        values.tensors[statement.target] = target
+        values.tangents[statement.target] = np.zeros(shape, dtype=dtype)
+    flat = np.ravel_multi_index(place(statement.map), shape) if shape else np.zeros(total, int)
+    _Reducer(statement, values, target, flat, expression, tangent).run(
+        place((statement.winner.position,))[0] if statement.winner else None
+    )
+
+
+def evaluate_expression(expression: sympy.Expr, known: dict[sympy.Expr, Array]) -> Array:
+    """The value of a SymPy expression of our nodes; `known` gains the parts, once each."""
+    pending = [expression]
+    while pending:
+        node = pending[-1]
+        if node in known:
+            pending.pop()
+            continue
+        missing = [part for part in node.args if part not in known]
+        if missing:
+            pending.extend(missing)
+            continue
+        pending.pop()
+        known[node] = _operate(node, [known[part] for part in node.args])
+    return known[expression]
+
+
+def _operate(node: sympy.Expr, parts: list[Array]) -> Array:
+    match node:
+        case Constant():
+            return np.float64(node.value)  # type: ignore[return-value]
+        case sympy.Integer():
+            return np.float64(int(node))  # type: ignore[return-value]
+        case sympy.Add():
+            return sum(parts[1:], parts[0])
+        case sympy.Mul():
+            product = parts[0]
+            for part in parts[1:]:
+                product = product * part
+            return product
+        case sympy.Pow():
+            return np.power(parts[0], int(node.exp))
+        case Primitive():
+            return node.record.reference(*parts)
+    raise AssertionError(f"{type(node).__name__} in a statement")
+
+
+def _tangent(
+    expression: sympy.Expr, known: dict[sympy.Expr, Array], changes: dict[sympy.Symbol, Array]
+) -> Array:
+    """The tangent of an expression whose value is known, by the rules of dual numbers."""
+    tangents: dict[sympy.Expr, Array] = dict(changes)
+    for node in sympy.postorder_traversal(expression):
+        if node not in tangents:
+            tangents[node] = _node_tangent(node, known, tangents)
+    return tangents[expression]
+
+
+def _node_tangent(
+    node: sympy.Expr, known: dict[sympy.Expr, Array], tangents: dict[sympy.Expr, Array]
+) -> Array:
+    zero = np.float64(0.0)
+    match node:
+        case sympy.Add():
+            return sum((tangents[part] for part in node.args), zero)  # type: ignore[return-value]
+        case sympy.Mul():
+            total = zero
+            for chosen in node.args:
+                term = tangents[chosen]
+                for other in node.args:
+                    term = term if other is chosen else term * known[other]
+                total = total + term
+            return total  # type: ignore[return-value]
+        case sympy.Pow():
+            n = int(node.exp)
+            return n * np.power(known[node.base], n - 1) * tangents[node.base]
+        case Primitive() if node.record.tangent is not None:
+            symbols = tuple(sympy.Dummy(real=True) for _ in node.args)
+            rule = node.record.tangent(node.args, symbols)
+            local = {**known, **{s: tangents[a] for s, a in zip(symbols, node.args, strict=True)}}
+            return evaluate_expression(rule, local)
+        case Primitive():
+            total = zero
+            for part, partial in zip(node.args, node.record.partials(*node.args), strict=True):
+                slope = evaluate_expression(sympy.sympify(partial), known)
+                total = total + smul.reference(tangents[part], slope)
+            return total  # type: ignore[return-value]
+    return zero  # type: ignore[return-value]
+
+
+@dataclass(slots=True)
+class _Reducer:
+    """Brings the values at all points together at their places in the target."""
+
+    statement: Statement
+    values: Values
+    target: Array
+    flat: Array
+    expression: Array
+    tangent: Array | None
+
+    def run(self, positions: Array | None) -> None:
+        change = self.values.tangents[self.statement.target]
+        match self.statement.reduction:
+            case "=":
+                self.target.reshape(-1)[self.flat] = self.expression
+                if self.tangent is not None:
+                    change.reshape(-1)[self.flat] = self.tangent
+            case "sum":
+                self.target += self._sums(self.expression)
+                if self.tangent is not None:
+                    change += self._sums(self.tangent)
+            case "prod":
+                np.multiply.at(self.target.reshape(-1), self.flat, self.expression)
+                if self.tangent is not None:
+                    change += self._sums(self._product_changes())
+            case "max" | "min":
+                self._extremum(change, positions)
+            case "logsumexp":
+                self._logsumexp(change)
+
+    def _sums(self, what: Array) -> Array:
+        shape = self.target.shape
+        if not shape:
+            return np.sum(what)
+        size = self.target.size
+        real = np.bincount(self.flat, np.real(what), minlength=size).reshape(shape)
+        if not np.iscomplexobj(what):
+            return real
+        return real + 1j * np.bincount(self.flat, np.imag(what), minlength=size).reshape(shape)
+
+    def _product_changes(self) -> Array:
+        """Per point, its tangent times the product of the others (right at zeros)."""
+        assert self.tangent is not None
+        zero = self.expression == 0
+        others = np.ones(self.target.size, dtype=self.target.dtype)
+        np.multiply.at(others, self.flat, np.where(zero, 1.0, self.expression))
+        zeros = np.bincount(self.flat, zero, minlength=self.target.size)[self.flat]
+        rest = others[self.flat] / np.where(zero, 1.0, self.expression)
+        return np.where(zeros - zero > 0, 0.0, rest) * self.tangent
+
+    def _extremum(self, change: Array, positions: Array | None) -> None:
+        assert self.statement.winner is not None and positions is not None
+        sign = 1.0 if self.statement.reduction == "max" else -1.0
+        key = np.real(self.expression) * sign
+        key = np.where(np.isnan(key), np.inf, key)
+        order = np.lexsort((np.arange(len(key)), -key, self.flat))
+        groups, first = np.unique(self.flat[order], return_index=True)
+        chosen = order[first]
+        self.target.reshape(-1)[groups] = self.expression[chosen]
+        winner = np.full(self.target.shape, -1.0, dtype=self.target.dtype)
+        winner.reshape(-1)[groups] = positions[chosen]
+        self.values.tensors[self.statement.winner.tensor] = winner
+        self.values.tangents[self.statement.winner.tensor] = np.zeros(winner.shape)
+        if self.tangent is not None:
+            change.reshape(-1)[groups] = self.tangent[chosen]
+
+    def _logsumexp(self, change: Array) -> None:
+        top = np.full(self.target.size, -np.inf)
+        np.maximum.at(top, self.flat, np.real(self.expression))
+        shift = np.where(np.isfinite(top), top, 0.0)
+        weights = np.exp(self.expression - shift[self.flat])
+        total = self._sums(weights)
+        self.target[...] = shift.reshape(self.target.shape) + np.log(total)
+        if self.tangent is not None:
+            shares = weights / np.asarray(total).reshape(-1)[self.flat]
+            change += self._sums(smul.reference(shares, self.tangent))

@@ -1,0 +1,172 @@
+"""The checker: a syntax tree becomes a typed program, or every mistake in it is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from symopt.diagnostics import Diagnostic, Report
+from symopt.source import Span
+from symopt.syntax import tree
+from symopt.typed import errors
+from symopt.typed.declarations import declare_data, declare_dim, declare_param
+from symopt.typed.definitions import define
+from symopt.typed.elaborate import Elaborator
+from symopt.typed.functions import FUNCTION_NAMES
+from symopt.typed.objective import build_objective
+from symopt.typed.program import Data, Definition, Param, Program
+from symopt.typed.scope import Scope
+
+
+@dataclass(slots=True)
+class Unit:
+    """What the checker has found so far."""
+
+    scope: Scope = field(default_factory=Scope)
+    report: Report = field(default_factory=Report)
+    data: dict[str, Data] = field(default_factory=dict)
+    params: dict[str, Param] = field(default_factory=dict)
+    setup: list[Definition] = field(default_factory=list)
+    definitions: list[Definition] = field(default_factory=list)
+    losses: dict[str, tree.Loss] = field(default_factory=dict)
+    elaborator: Elaborator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.elaborator = Elaborator(self.scope, self.report)
+
+    def may_define(self, name: str, span: Span) -> bool:
+        """Whether a name is free; a report otherwise."""
+        if name in FUNCTION_NAMES and name in ("sum", "min", "max"):
+            self.report.add(errors.reserved_name(name, span, "a built-in function"))
+            return False
+        first = self.scope.span_of(name)
+        if first is not None:
+            self.report.add(errors.duplicate_name(name, span, first))
+        return first is None
+
+
+def check(file: tree.File) -> tuple[Program, tuple[Diagnostic, ...]]:
+    """The typed program and its warnings; raises all errors of the file together."""
+    unit = Unit()
+    _announce(unit, file)
+    objective: tree.Objective | None = None
+    sample: str | None = None
+    for statement in file.statements:
+        match statement:
+            case tree.DimDeclaration():
+                pass  # known before anything else
+            case tree.DataDeclaration():
+                declare_data(unit, statement)
+            case tree.ParamDeclaration():
+                declare_param(unit, statement)
+            case tree.SampleDeclaration(dim, span):
+                sample = dim
+                if dim not in unit.scope.dims:
+                    unit.report.add(errors.unknown_name(dim, span, unit.scope.dims))
+            case tree.Definition():
+                define(unit, statement)
+            case tree.FunctionDefinition():
+                _check_function(unit, statement)
+            case tree.Import(_, span):
+                unit.report.add(errors.not_supported("imports", span))
+            case tree.Objective(_, _, span):
+                if objective is not None:
+                    unit.report.add(errors.second_objective(span, objective.span))
+                objective = objective or statement
+    body, least_squares = build_objective(unit, objective, _whole(file))
+    _check_params(unit, file, body)
+    unit.report.stop_if_errors()
+    program = Program(
+        source=file.source,
+        dims=unit.scope.dims,
+        data=unit.data,
+        params=unit.params,
+        draws=tuple(unit.elaborator.draws),
+        setup=tuple(unit.setup),
+        definitions=tuple(unit.definitions),
+        objective=body.name if body else None,
+        maximize=objective is not None and objective.sense == "maximize",
+        least_squares=least_squares,
+        sample=sample,
+    )
+    return program, unit.report.warnings
+
+
+def _whole(file: tree.File) -> Span:
+    length = len(file.source.text)
+    return Span(file.source, max(length - 1, 0), length)
+
+
+def _announce(unit: Unit, file: tree.File) -> None:
+    """Note what is known before its statement is reached: dims, and names that come later."""
+    for statement in file.statements:
+        match statement:
+            case tree.DimDeclaration(name, _, _, name_span):
+                if unit.may_define(name, name_span):
+                    declare_dim(unit, statement)
+            case tree.Definition(name, _, _, _, _, _, _, _, _, name_span):
+                unit.scope.later.setdefault(name, name_span)
+            case tree.DataDeclaration() | tree.ParamDeclaration():
+                unit.scope.later.setdefault(statement.name, statement.name_span)
+    for statement in file.statements:
+        if isinstance(statement, tree.DataDeclaration | tree.ParamDeclaration):
+            _dims_of_shape(unit, statement)
+
+
+def _dims_of_shape(unit: Unit, statement: tree.DataDeclaration | tree.ParamDeclaration) -> None:
+    """A size named in a shape is a dim, declared or not."""
+    from symopt.typed.infer import children
+
+    pending: list[tree.Expression] = [*statement.shape]
+    if isinstance(statement, tree.DataDeclaration) and statement.index_of is not None:
+        pending.append(statement.index_of)
+    while pending:
+        part = pending.pop()
+        if isinstance(part, tree.Name):
+            known = part.name in unit.scope.dims or part.name in unit.scope.later
+            if not known:
+                declare_dim(unit, tree.DimDeclaration(part.name, None, None, part.span, part.span))
+        else:
+            pending.extend(c for c in children(part) if not isinstance(c, tree.Generator | tree.Slice))
+
+
+def _check_function(unit: Unit, function: tree.FunctionDefinition) -> None:
+    if not unit.may_define(function.name, function.name_span):
+        return
+    if function.braces:
+        unit.report.add(errors.not_supported("functions with a body in braces", function.span))
+        unit.scope.broken.add(function.name)
+        return
+    unit.scope.functions[function.name] = function
+
+
+def _check_params(unit: Unit, file: tree.File, objective: Definition | None) -> None:
+    if not unit.params and not any(isinstance(s, tree.ParamDeclaration) for s in file.statements):
+        if file.statements:
+            unit.report.add(errors.no_params(_whole(file)))
+        return
+    if objective is None or unit.report.errors:
+        return
+    used = _reachable(unit, objective.name)
+    for name, param in unit.params.items():
+        if name not in used:
+            unit.report.add(errors.never_used(name, param.span))
+
+
+def _reachable(unit: Unit, name: str) -> set[str]:
+    from symopt.typed.reads import tensors_read
+
+    by_name: dict[str, list[Definition]] = {}
+    for definition in unit.definitions:
+        by_name.setdefault(definition.name, []).append(definition)
+    found: set[str] = set()
+    pending = [name]
+    while pending:
+        current = pending.pop()
+        if current not in found:
+            found.add(current)
+            for definition in by_name.get(current, ()):
+                pending.extend(tensors_read(definition.body))
+    return found
+
+
+

@@ -1,0 +1,142 @@
+"""Declarations: dims, data and parameters, with their defaults, starts and bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symopt.source import Span
+from symopt.syntax import tree
+from symopt.typed import errors
+from symopt.typed.program import Data, Definition, DimInfo, Param, Side
+from symopt.typed.scope import Environment, Variable
+from symopt.typed.values import Shape, Value, broadcast_at, broadcast_shapes
+from symopt.types import Integer, constant, index
+
+if TYPE_CHECKING:
+    from symopt.typed.checker import Unit
+
+
+def declare_dim(unit: Unit, statement: tree.DimDeclaration) -> None:
+    """A named size; its default must be a whole number."""
+    default: int | None = None
+    if statement.default is not None:
+        value = unit.elaborator.integer(statement.default, Environment())
+        default = value.value if value is not None else None
+        if value is not None and default is None:
+            unit.report.add(errors.integer_only("the default of a dim", statement.default.span))
+        if default is not None and default < 0:
+            unit.report.add(errors.integer_only("a size", statement.default.span))
+    name, description = statement.name, statement.description
+    unit.scope.dims[name] = DimInfo(name, default, description, statement.name_span)
+
+
+def _shape(unit: Unit, sizes: tuple[tree.Expression, ...]) -> Shape | None:
+    shape: list[Integer] = []
+    for size in sizes:
+        value = unit.elaborator.integer(size, Environment())
+        if value is None:
+            return None
+        if value.tensors:
+            unit.report.add(errors.integer_only("a size", size.span))
+            return None
+        shape.append(value)
+    return tuple(shape)
+
+
+def declare_data(unit: Unit, statement: tree.DataDeclaration) -> None:
+    """An array given at run time, perhaps with a default."""
+    name = statement.name
+    if not unit.may_define(name, statement.name_span):
+        return
+    shape = _shape(unit, statement.shape)
+    index_of = None
+    if statement.index_of is not None:
+        index_of = unit.elaborator.integer(statement.index_of, Environment())
+    if shape is None or (statement.index_of is not None and index_of is None):
+        unit.scope.broken.add(name)
+        return
+    default = None
+    if statement.default is not None:
+        default = _setup(unit, f"{name}.default", statement.default, shape)
+    unit.data[name] = Data(
+        name, shape, index_of, default, statement.description, statement.name_span
+    )
+    origin = (constant(0),) * len(shape)
+    unit.scope.variables[name] = Variable(name, shape, origin, index_of, statement.name_span)
+
+
+def declare_param(unit: Unit, statement: tree.ParamDeclaration) -> None:
+    """An array of unknowns, perhaps with a start and bounds."""
+    name = statement.name
+    if not unit.may_define(name, statement.name_span):
+        return
+    if statement.packing is not None:
+        unit.report.add(
+            errors.not_supported(f"packed structures (`as {statement.packing}`)", statement.span)
+        )
+        unit.scope.broken.add(name)
+        return
+    shape = _shape(unit, statement.shape)
+    if shape is None:
+        unit.scope.broken.add(name)
+        return
+    elaborator = unit.elaborator
+    elaborator.random_shape = shape
+    init = _setup(unit, f"{name}.init", statement.init, shape) if statement.init else None
+    elaborator.random_shape = None
+    sides: list[Side | None] = []
+    for word, bound in (("lower", statement.lower), ("upper", statement.upper)):
+        found = _setup(unit, f"{name}.{word}", bound.value, shape) if bound else None
+        sides.append(Side(found, bound.open) if bound and found else None)
+    lower, upper = sides
+    unit.params[name] = Param(
+        name, shape, init, lower, upper, statement.description, statement.name_span
+    )
+    origin = (constant(0),) * len(shape)
+    unit.scope.variables[name] = Variable(name, shape, origin, None, statement.name_span)
+
+
+def _setup(unit: Unit, name: str, expression: tree.Expression, shape: Shape) -> str | None:
+    """A definition evaluated once when data is bound: a start, a bound or a default."""
+    elaborator = unit.elaborator
+    value = elaborator.value(expression, Environment())
+    unit.setup.extend(elaborator.introduced)
+    elaborator.introduced.clear()
+    if value.broken:
+        return None
+    if not _reads_allowed(unit, value, expression.span):
+        return None
+    if broadcast_shapes(value.shape, shape) != shape:
+        unit.report.add(
+            errors.wrong_shape(f"`{name.replace('.', ' ')}`", shape, value.shape, expression.span)
+        )
+        return None
+    axes = elaborator.loops_over(shape)
+    place = tuple(index(axis.index) for axis in axes)
+    unit.setup.append(
+        Definition(
+            name=name,
+            axes=axes,
+            target=place,
+            shape=shape,
+            origin=(constant(0),) * len(shape),
+            body=broadcast_at(value, shape, place),
+            accumulate=False,
+            auxiliary=True,
+            mark=None,
+            description=None,
+            span=expression.span,
+        )
+    )
+    return name
+
+
+def _reads_allowed(unit: Unit, value: Value, span: Span) -> bool:
+    from symopt.typed.reads import tensors_read
+
+    place = tuple(index(loop.index) for loop in unit.elaborator.loops_over(value.shape))
+    for name in tensors_read(value.at(place)):
+        if name in unit.params or any(name == d.name for d in unit.definitions):
+            unit.report.add(errors.reads_unknowns(name, span))
+            return False
+    return True

@@ -1,0 +1,64 @@
+"""Ranges of indices: symbolic bounds, and proofs that a read stays inside its axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from symopt.types import Clamp, Dim, Entry, Index, Integer, Range, constant
+
+
+def greatest(value: Integer, ranges: Mapping[str, Range], sizes: Mapping[str, Integer]) -> Integer:
+    """The greatest value over all loops; `sizes` gives, per index array, the size it indexes.
+
+    Exact for what is affine in the indices; an upper bound otherwise.
+    """
+    return _extreme(value, ranges, sizes, largest=True)
+
+
+def least(value: Integer, ranges: Mapping[str, Range], sizes: Mapping[str, Integer]) -> Integer:
+    """The least value over all loops, or a lower bound of it."""
+    return _extreme(value, ranges, sizes, largest=False)
+
+
+def _extreme(
+    value: Integer, ranges: Mapping[str, Range], sizes: Mapping[str, Integer], *, largest: bool
+) -> Integer:
+    total = constant(0)
+    for monomial, coefficient in value.terms:
+        product = constant(coefficient)
+        up = largest == (coefficient > 0)
+        for item in monomial:
+            match item:
+                case Index(name) if name in ranges:
+                    loop = ranges[name]
+                    bound = loop.upper - 1 if up else loop.lower
+                    product = product * _extreme(bound, ranges, sizes, largest=up)
+                case Entry(tensor, _) if tensor in sizes:
+                    product = product * (sizes[tensor] - 1 if up else constant(0))
+                case Clamp(_, extent):
+                    product = product * (extent - 1 if up else constant(0))
+                case _:
+                    product = product * Integer((((item,), 1),))
+        total = total + product
+    return total
+
+
+def nonnegative(value: Integer) -> bool:
+    """Whether this is at least 0 for all sizes (dims are at least 0; each term is looked at)."""
+    return all(
+        coefficient >= 0 and all(isinstance(item, Dim) for item in monomial)
+        for monomial, coefficient in value.terms
+    )
+
+
+def inside(
+    place: Integer,
+    lower: Integer,
+    upper: Integer,
+    ranges: Mapping[str, Range],
+    sizes: Mapping[str, Integer],
+) -> bool:
+    """Whether `lower <= place < upper` is certain for every point of the loops."""
+    low = least(place, ranges, sizes) - lower
+    high = upper - 1 - greatest(place, ranges, sizes)
+    return nonnegative(low) and nonnegative(high)

@@ -1,0 +1,75 @@
+"""Boxes: projection, reach, and which entries a bound holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from symopt.optim.bounds import Box
+
+inf = np.inf
+
+
+def box(lower, upper, is_open=False):
+    flags = np.full(len(lower), is_open)
+    return Box(np.array(lower, float), np.array(upper, float), flags, flags)
+
+
+def test_projection_onto_closed_bounds():
+    inside = box([0, -inf, 1], [1, 2, 1]).project(np.array([-1.0, 5.0, 0.0]))
+    np.testing.assert_array_equal(inside, [0, 2, 1])
+
+
+def test_projection_onto_open_bounds_is_strictly_inside():
+    bounded = box([0, 0, 1e6], [1e-9, inf, inf], is_open=True)
+    inside = bounded.project(np.array([5.0, -1.0, 0.0]))
+    assert bounded.contains(inside)
+    assert not bounded.contains(np.array([0.5e-9, 0.0, 2e6]))
+
+
+def test_a_step_ends_on_a_closed_bound_exactly():
+    reached = box([0.1], [0.3]).move(np.array([0.2]), np.array([0.1]))
+    assert reached[0] == 0.3
+
+
+def test_a_step_never_reaches_an_open_bound():
+    bounded = box([0], [inf], is_open=True)
+    x = np.array([1.0])
+    for _ in range(50):
+        x = bounded.move(x, np.array([-10.0]))
+        assert x[0] > 0
+
+
+@given(
+    st.floats(-1e3, 1e3), st.floats(0, 1e3), st.floats(0, 1), st.floats(-1e6, 1e6), st.booleans()
+)
+@settings(max_examples=200, deadline=None)
+def test_moves_stay_inside(lower, width, where, step, is_open):
+    bounded = box([lower], [lower + width], is_open)
+    x = bounded.project(np.array([lower + where * width]))
+    if width > 1e-6:
+        assert bounded.contains(bounded.move(x, np.array([step])))
+
+
+@pytest.mark.parametrize(
+    ("direction", "longest"),
+    [([1.0, 0.0], 1.0), ([-1.0, 1.0], 1.0), ([0.0, 1.0], inf), ([0.0, 0.0], inf), ([4, -1], 0.25)],
+)
+def test_longest_step(direction, longest):
+    assert box([0, 0], [2, inf]).longest(np.ones(2), np.array(direction)) == longest
+
+
+def test_held_entries():
+    bounded = box([0, 0, 0, 0], [1, 1, 1, 1])
+    x = np.array([0.0, 0.0, 1.0, 0.5])
+    gradient = np.array([1.0, -1.0, -1.0, 7.0])
+    np.testing.assert_array_equal(bounded.active(x, gradient), [True, False, True, False])
+    np.testing.assert_array_equal(bounded.projected(x, gradient), [0, -1, 0, 7])
+    np.testing.assert_array_equal(bounded.leaving(x, -gradient), [True, False, True, False])
+
+
+def test_unbounded():
+    assert box([-inf], [inf]).unbounded
+    assert not box([0], [inf]).unbounded

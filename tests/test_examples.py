@@ -1,0 +1,52 @@
+"""Every example of the README of examples/ runs as documented there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from symopt.cli.main import main
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+COMMANDS = re.findall(r"`(symopt fit [^`]+)`", (EXAMPLES / "README.md").read_text())
+CERTIFIED = json.loads((EXAMPLES / "nist" / "certified.json").read_text())
+
+
+def fit(command, *options):
+    words = shlex.split(command)[1:]
+    result = CliRunner().invoke(main, [*words, *options, "--quiet", "--json", "-"])
+    return result, json.loads(result.stdout) if result.stdout else None
+
+
+def test_every_program_has_a_documented_command():
+    documented = {word for command in COMMANDS for word in command.split() if ".sym" in word}
+    others = {str(path.relative_to(ROOT)) for path in EXAMPLES.rglob("*.sym")} - documented
+    assert {str(Path(path).parent) for path in others} <= {"examples/nist"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_documented_command_converges(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    result, document = fit(command)
+    assert result.exit_code == 0, result.stderr
+    assert document["success"]
+
+
+@pytest.mark.parametrize("problem", CERTIFIED, ids=lambda problem: problem["name"])
+def test_nist_problems_reach_the_certified_values(problem, monkeypatch):
+    monkeypatch.chdir(EXAMPLES / "nist")
+    name = problem["name"].lower()
+    result, document = fit(f"symopt fit {name}.sym --data {name}.csv")
+    assert result.exit_code == 0, result.stderr
+    found = np.array(list(document["params"].values()))
+    # The certified values have 11 digits; 6 is what every start must reach.
+    np.testing.assert_allclose(found, problem["certified"], rtol=1e-6)
+    starts = [document["params"].keys(), problem["start1"]]
+    assert len(starts[0]) == len(starts[1])
