@@ -9,7 +9,7 @@ from symopt.diagnostics import Diagnostic
 from symopt.loops.program import Kernel
 from symopt.loops.schedule import Options, schedule
 from symopt.native.emit import emit_module
-from symopt.native.jit import Library, compile_ir
+from symopt.native.jit import Library, compile_ir, has_fma
 from symopt.source import Source
 from symopt.statements import program as statements
 from symopt.statements.build import build_statements
@@ -61,7 +61,7 @@ def lower(stages: Stages, name: str, options: Options) -> tuple[statements.Progr
     else:
         derived, symbol = evaluation(stages.task, name), "symopt_eval"
     kernel = schedule(derived, symbol, options)
-    return derived, kernel, emit_module(kernel)
+    return derived, kernel, emit_module(kernel, fma=has_fma())
 
 
 def compile_function(stages: Stages, name: str, options: Options) -> Compiled:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from symopt.compiler import Compiled, Stages, analyse, compile_function, lower
+from symopt.derive.constant import flat_uses
 from symopt.diagnostics import DataError, Diagnostic, Kind
 from symopt.loops.printer import print_kernel
 from symopt.loops.schedule import Options
@@ -18,6 +19,7 @@ from symopt.statements.printer import print_program
 from symopt.syntax.parser import read_source
 from symopt.typed.errors import shape_text
 from symopt.typed.program import Data, DimInfo, Param
+from symopt.types import Integer
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -87,10 +89,10 @@ class Model:
         """The marked definitions through which Gauss-Newton methods see the objective."""
         return self._stages.task.cut
 
-    @property
+    @cached_property
     def warnings(self) -> tuple[Diagnostic, ...]:
         """What is suspicious but not wrong."""
-        return self._stages.warnings
+        return self._stages.warnings + flat_uses(self._stages.task)
 
     @property
     def maximize(self) -> bool:
@@ -101,10 +103,22 @@ class Model:
         """The problem that this model and some data make.
 
         `data` is a mapping of arrays by name, or a data frame of columns; data and dims can also
-        be given as keywords. Raises DataError where something is missing, extra or does not fit.
+        be given as keywords. Values are computed in float64 on one thread, which is what `dtype`
+        and `threads` may say. Raises DataError where something is missing, extra or does not fit.
         """
+        given = self._without_options(given)
         arrays, sizes = self._sorted(data, given)
         return Problem(self, arrays, sizes)
+
+    def _without_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The keywords less `dtype` and `threads`, of which only the defaults exist yet."""
+        left = dict(given)
+        for name, only in (("dtype", "float64"), ("threads", 1)):
+            if name in left and name not in self.data and name not in self.dims:
+                value = left.pop(name)
+                if value != only:
+                    raise DataError(_only_default(name, only, value))
+        return left
 
     def _sorted(self, data: Any, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
         """Arrays and sizes by name, from a mapping or frame and keywords."""
@@ -141,15 +155,38 @@ class Model:
                 return ir
 
     def derive(self, name: str, *, of: str | None = None) -> Any:
-        """The derivative of the objective (or of definition `of`) by a parameter, in SymPy's terms.
+        """The derivative of the objective, or of definition `of`, by a parameter: a SymPy expression.
 
-        Sums stay sums: the result has `sympy.Sum` and `sympy.Indexed`, with free indices
-        `c0, c1, ...` for the axes of the parameter. Raises DerivativeUnavailable where it has no
+        Sums stay `sympy.Sum`s over elements of `sympy.IndexedBase`. The axes of the parameter are
+        free indices, those of `symbol(name)`. Raises DerivativeUnavailable where there is no
         closed form.
         """
         from symopt.derive.closed import closed_derivative
 
-        return closed_derivative(self._stages.task, name, of)
+        return closed_derivative(self._stages.task, name, of, self._origins)
+
+    def expression(self, name: str | None = None) -> Any:
+        """The objective, or the element `symbol(name)` of a definition, as a SymPy expression."""
+        from symopt.derive.closed import closed_value
+
+        return closed_value(self._stages.task, name, self._origins)
+
+    def symbol(self, name: str) -> Any:
+        """What stands for a parameter, data or a definition in SymPy expressions: `w[j]`, `b`."""
+        from symopt.derive.closed import symbol
+
+        return symbol(self._stages.task, name, self._origins)
+
+    def latex(self) -> str:
+        """The definitions and the objective as LaTeX, an `align*` environment."""
+        from symopt.derive.latex import print_latex
+
+        return print_latex(self._stages.program, self._stages.task)
+
+    @cached_property
+    def _origins(self) -> dict[str, tuple[Integer, ...]]:
+        """The least index of each axis of the definitions."""
+        return {d.name: d.origin for d in self._stages.program.definitions}
 
     def describe(self) -> list[str]:
         """Dims, data, parameters and what is minimized, a line each."""
@@ -180,6 +217,11 @@ def _size(name: str, value: Any) -> int:
         message = f"dim `{name}` must be a whole number, found {value!r}"
         raise DataError(Diagnostic(Kind.DATA, "bad-size", message))
     return number
+
+
+def _only_default(name: str, only: object, found: object) -> Diagnostic:
+    message = f"{name}={found!r} is not supported by this version: it has only {name}={only!r}"
+    return Diagnostic(Kind.DATA, "not-supported", message)
 
 
 def _not_a_mapping(data: Any) -> Diagnostic:

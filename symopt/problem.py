@@ -186,6 +186,13 @@ class Problem:
         """The objective as written."""
         return float(self._call("value", p)[0])
 
+    def values(self, points: Any) -> Vector:
+        """The objective at many points, (k, n): (k,)."""
+        rows = np.asarray(points, dtype=np.float64)
+        if rows.ndim != 2 or rows.shape[1] != self.n:
+            raise DataError(_wrong_vector("each point", self.n, rows.shape[1:]))
+        return np.array([self.value(row) for row in rows])
+
     def grad(self, p: Any, *, out: Vector | None = None) -> Vector:
         """The gradient, (n,)."""
         return self._call("grad", p, out=out)

@@ -8,7 +8,8 @@ import click
 
 from symopt.cli.options import color_option, program_argument
 from symopt.cli.program import check_known, load_program
-from symopt.cli.refusal import refusing
+from symopt.cli.refusal import Refusal
+from symopt.diagnostics import DerivativeUnavailable, Diagnostic
 
 if TYPE_CHECKING:
     from sympy import Expr
@@ -30,20 +31,26 @@ def command(file: str, wrt: tuple[str, ...], style: str) -> None:
     model = load_program(file)
     for name in wrt:
         check_known("parameter", name, model.params)
+    missing: dict[Diagnostic, None] = {}
     for name in wrt or model.params:
-        with refusing():
-            derivative = model.derive(name)
-        click.echo(_show(name, derivative, style))
+        try:
+            click.echo(_show(model.symbol(name), model.derive(name), style))
+        except DerivativeUnavailable as error:
+            missing |= dict.fromkeys(error.diagnostics)
+    if missing:
+        raise Refusal(missing)
 
 
-def _show(name: str, derivative: Expr, style: str) -> str:
-    """The derivative after its parameter's name, in the comments of the language asked for."""
+def _show(symbol: Expr, derivative: Expr, style: str) -> str:
+    """The derivative after what it is by, in the comments of the language asked for."""
     import sympy
 
     match style:
         case "latex":
-            return f"% by {name}\n{sympy.latex(derivative)}"
+            from symopt.derive.latex import expression_latex
+
+            return f"% by {symbol}\n{expression_latex(derivative)}"
         case "sympy":
-            return f"# by {name}\n{sympy.srepr(derivative)}"
+            return f"# by {symbol}\n{sympy.srepr(derivative)}"
         case _:
-            return f"by {name}: {sympy.sstr(derivative)}"
+            return f"by {symbol}: {sympy.sstr(derivative)}"

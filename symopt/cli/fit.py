@@ -24,7 +24,11 @@ INTERRUPTED = 130  # what shells expect after Ctrl-C
 @program_argument
 @binding_options
 @click.option("--fix", "fixed", multiple=True, metavar="NAME", help="Keep a parameter as it is.")
-@click.option("--method", metavar="NAME", help="See `symopt methods`; default lm or bfgs.")
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="See `symopt methods`; default: lm where it applies, else bfgs.",
+)
 @click.option("--max-iter", type=click.IntRange(min=0), help="Limit on iterations.")
 @click.option("--tol", type=click.FloatRange(min=0), help="Relative tolerance; 0 for none.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of random starts and methods.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import sympy
 
 from symopt.derive.scalar import Finiteness
-from symopt.statements.program import Program, Role, Statement
+from symopt.statements.program import Program, Read, Role, Statement
 
 
 def depending_on(program: Program, sources: Iterable[str]) -> set[str]:
@@ -19,9 +19,7 @@ def depending_on(program: Program, sources: Iterable[str]) -> set[str]:
     return found
 
 
-def leading_to(
-    program: Program, targets: Iterable[str], stop: Iterable[str] = ()
-) -> set[str]:
+def leading_to(program: Program, targets: Iterable[str], stop: Iterable[str] = ()) -> set[str]:
     """The targets, and every tensor they are computed from; `stop` tensors are taken as given."""
     found, given = set(targets), set(stop)
     for statement in reversed(program.statements):
@@ -42,16 +40,21 @@ def wild_tensors(program: Program) -> set[str]:
     return wild
 
 
-def finiteness_of(statement: Statement, wild: set[str]) -> Finiteness:
-    """What is known about the symbols of one statement."""
-    return Finiteness(
-        frozenset(read.symbol for read in statement.reads if read.tensor in wild),
-        frozenset(
-            read.symbol
-            for read in statement.reads
-            if read.tensor is None and not read.map[0].indices and not read.map[0].tensors
-        ),
+def finiteness_of(
+    statement: Statement, wild: set[str], changes: Mapping[sympy.Symbol, Read] | None = None
+) -> Finiteness:
+    """What is known about the symbols of one statement and, for a tangent, about their changes."""
+    found = frozenset(read.symbol for read in statement.reads if read.tensor in wild)
+    sizes = frozenset(
+        read.symbol
+        for read in statement.reads
+        if read.tensor is None and not read.map[0].indices and not read.map[0].tensors
     )
+    if changes is None:
+        return Finiteness(found, sizes)
+    # The slope of what can be non-finite can be so, too.
+    moving = frozenset(changes[symbol].symbol for symbol in found if symbol in changes)
+    return Finiteness(found | moving, sizes, forward=True)
 
 
 def real_reads(program: Program, statement: Statement, among: set[str]) -> frozenset[sympy.Symbol]:

@@ -138,5 +138,6 @@ def _change(
 ) -> sympy.Expr:
     changes: dict[sympy.Expr, sympy.Expr] = {read.symbol: S.Zero for read in statement.reads}
     changes.update({symbol: read.symbol for symbol, read in dots.items()})
-    finiteness = finiteness_of(statement, wild)
-    return weight.applied(tangent(statement.expression, changes, finiteness))
+    finiteness = finiteness_of(statement, wild, dots)
+    change = tangent(statement.expression, changes, finiteness)
+    return weight.applied(change, finiteness.times)

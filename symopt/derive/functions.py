@@ -19,7 +19,7 @@ from symopt.types import Integer, Range, constant, index
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A loss as statements: its objective, its cut, and its parameters in the order of the vector."""
+    """A loss as statements: objective, cut, and parameters in the order of the flat vector."""
 
     program: Program
     objective: str | None
@@ -72,7 +72,9 @@ def _seeded(task: Task, names: tuple[str, ...], rename: Callable[[str], str]) ->
     return task.program.extended((), seeds)
 
 
-def _asking(program: Program, like: Task, names: tuple[str, ...], suffix: str, *more: Integer) -> Program:
+def _asking(
+    program: Program, like: Task, names: tuple[str, ...], suffix: str, *more: Integer
+) -> Program:
     """The program with the tensors `name.suffix` as outputs, zero where nothing reaches them."""
     outputs = tuple(f"{name}{suffix}" for name in names)
     missing = {
@@ -158,8 +160,9 @@ def gnvp(task: Task) -> Program:
     seeds: dict[str, str | None] = {
         name: f"{name}.bar.dot" for name in task.cut if f"{name}.bar.dot" in moved.tensors
     }
-    back = adjoint(_only(moved, task), seeds, task.params, suffix="back")
-    joined = moved.extended(back.statements[len(_only(moved, task).statements) :], back.tensors)
+    loss = _only(moved, task)
+    back = adjoint(loss, seeds, task.params, suffix="back")
+    joined = moved.extended(back.statements[len(loss.statements) :], back.tensors)
     sums = [_total(joined, name) for name in task.params]
     total = joined.extended(
         tuple(s for statements, _ in sums for s in statements),
@@ -171,9 +174,7 @@ def gnvp(task: Task) -> Program:
 def _only(program: Program, task: Task) -> Program:
     """The statements of the loss itself, with the tensors of all."""
     own = {statement.target for statement in task.program.statements}
-    return replace(
-        program, statements=tuple(s for s in program.statements if s.target in own)
-    )
+    return replace(program, statements=tuple(s for s in program.statements if s.target in own))
 
 
 def _total(program: Program, name: str) -> tuple[tuple[Statement, ...], Tensor]:
@@ -205,9 +206,7 @@ def gauss_newton(task: Task) -> Program:
         statements += _through_cut(moved, name, columns)
     for name, offset in task.offsets.items():
         statements += _direct(moved, name, offset)
-    whole = moved.extended(
-        tuple(statements), {matrix.name: matrix, gradient.name: gradient}
-    )
+    whole = moved.extended(tuple(statements), {matrix.name: matrix, gradient.name: gradient})
     return replace(whole, outputs=("curvature", "gradient"))
 
 
@@ -223,7 +222,9 @@ def _through_cut(program: Program, name: str, columns: Integer) -> list[Statemen
         left = read_of(change, (*place, index("row")))
         right = read_of(bent, (*place, index("column")))
         found.append(
-            _product("curvature", (index("row"), index("column")), (*loops, row, lower), left, right)
+            _product(
+                "curvature", (index("row"), index("column")), (*loops, row, lower), left, right
+            )
         )
     if bar in program.tensors:
         left = read_of(change, (*place, index("column")))
@@ -250,7 +251,9 @@ def _direct(program: Program, name: str, offset: Integer) -> list[Statement]:
         lower = Range("column", constant(0), row + 1)
         read = read_of(f"{name}.bar.dot", (*place, index("column")))
         found.append(
-            Statement("curvature", (row, index("column")), (*loops, lower), "sum", read.symbol, (read,))
+            Statement(
+                "curvature", (row, index("column")), (*loops, lower), "sum", read.symbol, (read,)
+            )
         )
     if f"{name}.bar" in program.tensors:
         read = read_of(f"{name}.bar", place)
@@ -283,7 +286,5 @@ def unreached(task: Task) -> tuple[str, ...]:
     reached = _gradient(task, task.program).tensors
     depending = depending_on(task.program, task.params)
     return tuple(
-        name
-        for name in task.params
-        if name in needed & depending and f"{name}.bar" not in reached
+        name for name in task.params if name in needed & depending and f"{name}.bar" not in reached
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy
@@ -16,11 +17,15 @@ from symopt.types import Integer, Range, index
 
 EXP = PRIMITIVES["exp"]
 _MINUS_INFINITY = Constant(float("-inf"))
+Times = Callable[[sympy.Expr, sympy.Expr], sympy.Expr]
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """ω as a function applied to a change, the reads it needs, and statements that must precede."""
+    """ω as a function applied to a change, the reads it needs, and statements that must precede.
+
+    ω is `factor`, and 0 where there is a `condition` that does not hold.
+    """
 
     statement: Statement
     reads: tuple[Read, ...] = ()
@@ -29,13 +34,15 @@ class Weight:
     before: tuple[Statement, ...] = ()
     tensors: tuple[Tensor, ...] = ()
 
-    def applied(self, change: sympy.Expr) -> sympy.Expr:
-        """ω·change."""
+    def applied(self, change: sympy.Expr, times: Times = sympy.Mul) -> sympy.Expr:
+        """ω·change, with a product that may treat zeros in its own way."""
         if change is sympy.S.Zero:
             return change
+        if self.factor is not sympy.S.One:
+            change = times(change, self.factor)
         if self.condition is not None:
             return operators.select(self.condition, change, operators.ZERO)
-        return sympy.Mul(change, self.factor)
+        return change
 
 
 def weight_of(statement: Statement, tensors: dict[str, Tensor], suffix: str) -> Weight:
@@ -52,10 +59,9 @@ def weight_of(statement: Statement, tensors: dict[str, Tensor], suffix: str) -> 
         case "logsumexp":
             total = read_of(statement.target, statement.map)
             share = EXP(statement.expression - total.symbol)
-            empty = operators.equal(statement.expression, _MINUS_INFINITY)
-            return Weight(
-                statement, (total,), operators.select(empty, operators.ZERO, share)
-            )
+            # Where e = -inf, the share is 0 whatever the slope of e (inf, for a log of 0).
+            present = operators.not_equal(statement.expression, _MINUS_INFINITY)
+            return Weight(statement, (total,), share, present)
         case "prod":
             return _product_weight(statement, tensors, suffix)
 
@@ -69,8 +75,8 @@ def _product_weight(statement: Statement, tensors: dict[str, Tensor], suffix: st
     shape = tuple(greatest(place, ranges, below) + 1 for place in own)
     again = {loop.index: index(f"{loop.index}'") for loop in statement.reduced}
     copies = tuple(
-        Range(f"{l.index}'", l.lower.substitute(again), l.upper.substitute(again))
-        for l in statement.reduced
+        Range(f"{loop.index}'", loop.lower.substitute(again), loop.upper.substitute(again))
+        for loop in statement.reduced
     )
     renamed = {r.symbol: _renamed(r, again) for r in statement.reads}
     expression = statement.expression.xreplace({s: r.symbol for s, r in renamed.items()})

@@ -23,10 +23,14 @@ class Finiteness:
 
     `wild` symbols may be non-finite; `nonzero` ones are safe to divide by. Overflow of sums and
     products is not considered: it makes the value itself non-finite.
+
+    `forward` is for tangents. A zero adjoint wins over whatever comes next on the way back; for a
+    tangent to agree, a zero factor has to win over a change that is not finite, too.
     """
 
     wild: frozenset[sympy.Symbol] = frozenset()
     nonzero: frozenset[sympy.Symbol] = frozenset()
+    forward: bool = False
     _known: dict[sympy.Expr, bool] = field(default_factory=dict)
 
     def finite(self, expression: sympy.Expr) -> bool:
@@ -62,7 +66,11 @@ class Finiteness:
             return S.Zero
         if weight is S.One:
             return factor
-        return sympy.Mul(weight, factor) if self.finite(factor) else strong_product(weight, factor)
+        if not self.finite(factor):
+            return strong_product(weight, factor)
+        if self.forward and not self._nonzero(factor) and not self.finite(weight):
+            return strong_product(factor, weight)
+        return sympy.Mul(weight, factor)
 
 
 def postorder(expression: sympy.Expr) -> list[sympy.Expr]:
@@ -114,9 +122,7 @@ def weights(
     return result
 
 
-def _share(
-    node: sympy.Expr, number: int, weight: sympy.Expr, finiteness: Finiteness
-) -> sympy.Expr:
+def _share(node: sympy.Expr, number: int, weight: sympy.Expr, finiteness: Finiteness) -> sympy.Expr:
     """weight·∂node/∂(its argument `number`)."""
     if node.is_Add:
         return weight

@@ -90,13 +90,7 @@ def align(statements: tuple[Statement, ...], leads: Mapping[int, Lead | None]) -
         here: tuple[Key, int] | None = None
         if lead is not None:
             axes = [a for a, place in enumerate(statement.map) if place.index == lead.index]
-            # Twice the same index (a diagonal) leaves elements that belong to no sample.
-            others = any(
-                lead.index in place.indices
-                for axis, place in enumerate(statement.map)
-                if axes and axis != axes[0]
-            )
-            here = (lead.key, axes[0]) if axes and not others else None
+            here = (lead.key, axes[0]) if axes else None
         for name in written(statement):
             found[name] = here if name not in found or found[name] == here else None
     return Alignment({name: where for name, where in found.items() if where is not None})

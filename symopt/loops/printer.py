@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sympy
+
 from symopt.loops.program import Fill, Kernel, Node, Pass, Update
 from symopt.statements.printer import print_expression
 
@@ -27,6 +29,18 @@ def _node(node: Node, indent: str) -> list[str]:
         case Update():
             place = f"[{', '.join(map(str, node.place))}]" if node.place else ""
             operator = "=" if node.first or node.reduction == "=" else f"{node.reduction}="
-            text = f"{indent}{node.target}{place} {operator} {print_expression(node.expression)}"
+            text = f"{indent}{node.target}{place} {operator} {_expression(node)}"
             loops = ", ".join(map(str, node.loops))
             return [text + (f" for {loops}" if loops else "")]
+
+
+def _expression(update: Update) -> str:
+    """The expression with every read at its place in the buffer."""
+    places = {}
+    for read in update.reads:
+        if read.tensor is not None:
+            place = f"[{', '.join(map(str, read.map))}]" if read.map else ""
+            places[read.symbol] = sympy.Symbol(f"{read.tensor}{place}", real=True)
+        else:
+            places[read.symbol] = sympy.Symbol(f"#({read.map[0]})", real=True)
+    return print_expression(update.expression.xreplace(places))

@@ -148,12 +148,18 @@ def _covers(plan: _Plan, number: int) -> bool:
     statement, lead = plan.program.statements[number], plan.leads[number]
     if statement.target in plan.scattered:
         return False  # which node comes first is the schedule's choice
+    if statement.reduction in ("max", "min"):
+        return False  # every value is compared with the one before
+    if lead is not None and statement.target not in plan.alignment.tensors:
+        return False  # another sample's iteration may have written here already
     shape = plan.program.tensors[statement.target].shape
     loops = {loop.index: loop for loop in statement.loops}
     used: list[str] = []
     for place, size in zip(statement.map, shape, strict=True):
         loop = loops.get(place.index or "")
-        if loop is None or loop.lower.value != 0 or loop.upper != size:
+        # Of the samples, a local buffer holds only those of the pass.
+        whole = lead and place.index == lead.index and statement.target in plan.local
+        if loop is None or not (whole or (loop.lower.value == 0 and loop.upper == size)):
             return False
         used.append(loop.index)
     if len(set(used)) < len(used) or (lead is not None and lead.index not in used):

@@ -23,14 +23,15 @@ attributes #1 = { nounwind willreturn memory(none) }
 """
 
 
-def emit_module(kernel: Kernel) -> str:
-    """The IR of one kernel, complete."""
-    return _KernelEmitter(kernel).module()
+def emit_module(kernel: Kernel, *, fma: bool = True) -> str:
+    """The IR of one kernel, complete; `fma` says whether the target has fused multiply-add."""
+    return _KernelEmitter(kernel, fma).module()
 
 
 @dataclass(slots=True)
 class _KernelEmitter:
     kernel: Kernel
+    fma: bool
     text: FunctionText = field(init=False)
     integers: IntegerEmitter = field(init=False)
     scalars: ScalarEmitter = field(init=False)
@@ -44,7 +45,7 @@ class _KernelEmitter:
         dims = {name: Value(f"%dim{k}", "i64") for k, name in enumerate(kernel.dims)}
         shapes = {name: buffer.shape for name, buffer in kernel.buffers.items()}
         self.integers = IntegerEmitter(self.text, dims, self.bases, shapes)
-        self.scalars = ScalarEmitter(self.text)
+        self.scalars = ScalarEmitter(self.text, self.fma)
 
     # ── the module ───────────────────────────────────────────────────────────────────────────
 
@@ -126,7 +127,9 @@ class _KernelEmitter:
             return
         total = self.text.integer(1)
         for size in buffer.shape:
-            total = self.text.operate("mul", total, self.integers.emit(size), flags="nsw")
+            # Of `n - 2` and `m - 3`, both below 0, the product would not be.
+            extent = self.text.intrinsic("llvm.smax", self.integers.emit(size), self.text.integer(0))
+            total = self.text.operate("mul", total, extent, flags="nsw")
         with self.text.loop(self.text.integer(0), total) as position:
             self.text.store(value, self._address(buffer, position))
 
@@ -256,7 +259,7 @@ class _KernelEmitter:
         return self.mask is not None and buffer.storage is not Storage.LOCAL and not value.wide
 
     def _extremum(self, update: Update, inner: list[Range]) -> None:
-        """`max` and `min`: strictly better wins, so the first winner stays; nan stays for good."""
+        """`max` and `min`: the best value at the least position wins; nan stays for good."""
         text = self.text
         buffer = self.kernel.buffers[update.target]
         with ExitStack() as stack:
@@ -269,50 +272,59 @@ class _KernelEmitter:
             if buffer.storage is Storage.LOCAL or text.lanes == 1:
                 self._improve(update, value, position, None)
             else:
-                for lane in range(text.lanes if self.mask is not None else 1):
+                for lane in range(text.lanes):
                     self._improve(update, value, position, lane)
             self._close_loops(inner)
 
     def _improve(
         self, update: Update, value: Value, position: Value | None, lane: int | None
     ) -> None:
+        """Replace the target, and its winner, if a value at a position beats them."""
         text = self.text
-        buffer = self.kernel.buffers[update.target]
-        if lane is None:
-            now = self._load(update.target, update.place)
-        else:
-            value = text.lane(value, lane)
-            now = text.load(self._element(buffer, update.place, lane), "double", False)
+        value = value if lane is None else text.lane(value, lane)
+        now = self._held(update.target, update.place, lane)
         predicate = "ogt" if update.reduction == "max" else "olt"
         better = text.compare(f"fcmp {predicate}", value, now)
         better = text.operate("or", better, text.compare("fcmp uno", value, value))
         better = text.operate("and", better, text.compare("fcmp ord", now, now))
+        before = None
+        if update.winner is not None and position is not None:
+            position = position if lane is None else text.lane(position, lane)
+            before = self._held(update.winner.tensor, update.place, lane)
+            better = text.operate("or", better, self._precedes(value, now, position, before))
         if lane is not None and self.mask is not None:
             better = text.operate("and", better, text.lane(self.mask, lane))
-        self._replace(update.target, update.place, better, value, now, lane)
-        if update.winner is not None and position is not None:
-            winner = self.kernel.buffers[update.winner.tensor]
-            if lane is None:
-                before = self._load(winner.name, update.place)
-            else:
-                before = text.load(self._element(winner, update.place, lane), "double", False)
-                position = text.lane(position, lane)
-            self._replace(winner.name, update.place, better, position, before, lane)
+        self._hold(update.target, update.place, lane, text.select(better, value, now))
+        if update.winner is not None and position is not None and before is not None:
+            chosen = text.select(better, position, before)
+            self._hold(update.winner.tensor, update.place, lane, chosen)
 
-    def _replace(
-        self,
-        name: str,
-        place: tuple[Integer, ...],
-        condition: Value,
-        value: Value,
-        now: Value,
-        lane: int | None,
-    ) -> None:
-        chosen = self.text.select(condition, value, now)
+    def _precedes(self, value: Value, now: Value, position: Value, before: Value) -> Value:
+        """Whether one of two equal values comes first: lanes do not run in order of position.
+
+        A winner at -1 is none yet: an infinite value may be all there is.
+        """
+        text = self.text
+        earlier = text.compare("fcmp olt", position, before)
+        none = text.compare("fcmp olt", before, text.number(0.0))
+        tied = text.compare("fcmp oeq", value, now)
+        return text.operate("and", tied, text.operate("or", earlier, none))
+
+    def _held(self, name: str, place: tuple[Integer, ...], lane: int | None) -> Value:
+        """An element, or what one lane's element holds."""
         if lane is None:
-            self._store(name, place, chosen)
+            return self._load(name, place)
+        return self.text.load(
+            self._element(self.kernel.buffers[name], place, lane), "double", False
+        )
+
+    def _hold(
+        self, name: str, place: tuple[Integer, ...], lane: int | None, value: Value
+    ) -> None:
+        if lane is None:
+            self._store(name, place, value)
         else:
-            self.text.store(chosen, self._element(self.kernel.buffers[name], place, lane))
+            self.text.store(value, self._element(self.kernel.buffers[name], place, lane))
 
     # ── memory ───────────────────────────────────────────────────────────────────────────────
 

@@ -84,17 +84,21 @@ class NativeFunction:
         match buffer.storage:
             case Storage.GIVEN:
                 array = self._flat[name] if name in self._flat else self._data[name]
-                if array.size == 0:
-                    return self._scratch(1)
-                return array.ctypes.data
+                return array.ctypes.data if array.size else self._nothing(buffer)
             case Storage.OUTPUT:
                 part = self.parts[name]
-                return part.ctypes.data if part.size else self._scratch(1)
-            case Storage.WORKSPACE:
-                return self._scratch(int(np.prod(self._shape(buffer), dtype=np.int64)))
-            case Storage.LOCAL:
-                count = int(np.prod(self._shape(buffer), dtype=np.int64))
-                return self._scratch(count * self._kernel.lanes)
+                return part.ctypes.data if part.size else self._nothing(buffer)
+            case Storage.WORKSPACE | Storage.LOCAL:
+                size = int(np.prod(self._shape(buffer), dtype=np.int64))
+                if not size:
+                    return self._nothing(buffer)
+                local = buffer.storage is Storage.LOCAL
+                return self._scratch(size * self._kernel.lanes if local else size)
+
+    def _nothing(self, buffer: Buffer) -> int:
+        """Room to read where there is nothing: a clamped read of an empty axis reads element 0."""
+        count = int(np.prod([max(size, 1) for size in self._shape(buffer)], dtype=np.int64))
+        return self._scratch(count * self._kernel.lanes)
 
     def _scratch(self, count: int) -> int:
         block = aligned_zeros(count)

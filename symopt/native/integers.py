@@ -80,7 +80,16 @@ class IntegerEmitter:
         return text.from_lanes(parts)
 
     def _floored(self, a: Value, b: Value) -> tuple[Value, Value]:
-        """Quotient and remainder rounded to minus infinity, as in Python."""
+        """Quotient and remainder rounded to minus infinity, as in Python; 0 where b is 0."""
+        text, zero, one = self.text, self.text.integer(0), self.text.integer(1)
+        if b.text.lstrip("-").isdigit() and int(b.text):
+            return self._floored_safely(a, b)
+        # The processor traps on a division by zero.
+        vanishes = text.compare("icmp eq", b, zero)
+        quotient, remainder = self._floored_safely(a, text.select(vanishes, one, b))
+        return text.select(vanishes, zero, quotient), text.select(vanishes, zero, remainder)
+
+    def _floored_safely(self, a: Value, b: Value) -> tuple[Value, Value]:
         text, zero, one = self.text, self.text.integer(0), self.text.integer(1)
         quotient, remainder = text.operate("sdiv", a, b), text.operate("srem", a, b)
         inexact = text.compare("icmp ne", remainder, zero)

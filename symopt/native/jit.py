@@ -60,6 +60,16 @@ def _linker() -> Any:
     return llvm.create_lljit_compiler(_machine())
 
 
+@cache
+def has_fma() -> bool:
+    """Whether this CPU multiplies and adds with one rounding."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features()
+    # Every 64-bit ARM has it, and does not list it.
+    return bool(features.get("fma")) or _machine().triple.startswith("aarch64")
+
+
 def optimized(ir: str) -> Any:
     """The module of some IR after the pass list; a CompileError if the IR is not valid."""
     import llvmlite.binding as llvm

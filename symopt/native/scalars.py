@@ -9,6 +9,7 @@ from typing import assert_never
 import sympy
 
 from symopt.derive.scalar import postorder
+from symopt.native import maths
 from symopt.native.text import FLAGS, FunctionText, Value
 from symopt.primitives.record import Builtin, Constant, Expand, Intrinsic, Libm, Primitive
 
@@ -31,6 +32,7 @@ class ScalarEmitter:
     """
 
     text: FunctionText
+    fma: bool = True
     flags: str = FLAGS
 
     def emit(self, expression: sympy.Expr, symbols: Mapping[sympy.Symbol, Value]) -> Value:
@@ -124,6 +126,8 @@ class ScalarEmitter:
                 pass
         operands = [known[part] for part in node.args]
         match lowering:
+            case (Intrinsic(name) | Libm(name)) if name in maths.FUNCTIONS:
+                return maths.FUNCTIONS[name](maths.Maths(self.text, self.fma), *map(self.as_double, operands))
             case Intrinsic(name):
                 return self.text.intrinsic(name, *map(self.as_double, operands))
             case Libm(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -181,6 +181,29 @@ class FunctionText:
         return name
 
     # ── control ──────────────────────────────────────────────────────────────────────────────
+
+    def rarely(self, condition: Value, usual: Value, other: Callable[[], Value]) -> Value:
+        """`usual`, or where any lane's condition holds what `other` emits, for all lanes."""
+        hit = condition
+        if condition.wide and self.lanes > 1:
+            name = f"@llvm.vector.reduce.or.v{self.lanes}i1"
+            self.declare(name, f"declare i1 {name}(<{self.lanes} x i1>)")
+            hit = self.assign(
+                f"call i1 {name}({self.type_of(condition)} {condition.text})", "i1", False
+            )
+        rare, after = self.name("b")[1:], self.name("b")[1:]
+        before = self.block
+        self.line(f"br i1 {hit.text}, label %{rare}, label %{after}")
+        self.start_block(rare)
+        value = other()
+        source = self.block
+        self.line(f"br label %{after}")
+        self.start_block(after)
+        return self.assign(
+            f"phi {self.type_of(usual)} [ {usual.text}, %{before} ], [ {value.text}, %{source} ]",
+            usual.kind,
+            usual.wide,
+        )
 
     @contextmanager
     def loop(self, lower: Value, upper: Value, step: int = 1) -> Iterator[Value]:

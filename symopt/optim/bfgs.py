@@ -70,6 +70,9 @@ class BFGS:
     def step(self, problem: Problem, state: BFGSState) -> BFGSState:
         box, point = box_of(problem), state.point
         direction = _feasible_direction(state, box)
+        shortened = box.shortened(point.x, direction)
+        if point.gradient @ shortened < 0:
+            direction = shortened
         slope = float(point.gradient @ direction)
         if not slope < 0:
             return _restarted(state, direction)

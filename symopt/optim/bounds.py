@@ -55,7 +55,10 @@ class Box:
         nearness = _SNAP * np.maximum(np.abs(x), np.abs(moved))
         at_low = ~self.open_lower & (moved - self.lower <= nearness)
         at_high = ~self.open_upper & (self.upper - moved <= nearness)
-        return np.where(at_low, self.lower, np.where(at_high, self.upper, moved))
+        moved = np.where(at_low, self.lower, np.where(at_high, self.upper, moved))
+        # One rounding away from an open end the sum may still land on it.
+        moved = np.where(self.open_lower & (moved <= self.lower), x, moved)
+        return np.where(self.open_upper & (moved >= self.upper), x, moved)
 
     def longest(self, x: Vector, direction: Vector) -> float:
         """The largest t for which x + t * direction is in reach."""
@@ -71,6 +74,15 @@ class Box:
         low = ~self.open_lower & (x <= self.lower) & (gradient > 0)
         high = ~self.open_upper & (x >= self.upper) & (gradient < 0)
         return low | high
+
+    def shortened(self, x: Vector, direction: Vector) -> Vector:
+        """The direction with the entries that would meet an open end cut to what is in reach.
+
+        A minimum at an open end is approached forever; the other entries shall not wait for it.
+        """
+        down, up = self.reach(x)
+        cut = np.where(self.open_lower, np.maximum(direction, -down), direction)
+        return np.where(self.open_upper, np.minimum(cut, up), cut)
 
     def leaving(self, x: Vector, direction: Vector) -> Mask:
         """The entries at a closed bound that the direction would take outside."""

@@ -61,7 +61,7 @@ class GradientDescent:
             return GradientDescentState(reached, self.rate, Status.STALLED if stuck else None)
         trial = self._search(problem, box, state)
         if trial is None:
-            return replace(state, outcome=_verdict(state))
+            return replace(state, outcome=_verdict(box, state))
         return GradientDescentState(trial.point, trial.length)
 
     def _search(self, problem: Problem, box: Box, state: GradientDescentState) -> Trial | None:
@@ -77,12 +77,12 @@ class GradientDescent:
         return strong_wolfe(at, start, first, longest, decrease=self.decrease, curvature=0.1)
 
 
-def _verdict(state: GradientDescentState) -> Status:
+def _verdict(box: Box, state: GradientDescentState) -> Status:
     """What it means that no step lowers the objective: rounding, where the last length says so."""
     point = state.point
-    step = state.length * np.abs(point.gradient)
-    unseen = float(step @ np.abs(point.gradient)) <= _ROUNDING * abs(point.value)
-    if unseen or bool((step <= _ROUNDING * np.abs(point.x)).all()):
+    step = box.move(point.x, -state.length * point.gradient) - point.x
+    unseen = -float(step @ point.gradient) <= _ROUNDING * abs(point.value)
+    if unseen or bool((np.abs(step) <= _ROUNDING * np.abs(point.x)).all()):
         return Status.PRECISION
     return Status.STALLED
 

@@ -30,9 +30,17 @@ def find_method(name: str) -> Method:
     return spellings[wanted]
 
 
+# A dense curvature matrix is worth its n² entries per sample for up to this many unknowns.
+_DENSE_CURVATURE = 300
+
+
 def default_method(problem: Problem) -> Method:
-    """Levenberg-Marquardt where the problem has the curvature for it, else BFGS."""
-    suited = Needs.GAUSS_NEWTON in problem.provides and not problem.maximize
+    """Levenberg-Marquardt where the problem has the curvature and is small, else BFGS."""
+    suited = (
+        Needs.GAUSS_NEWTON in problem.provides
+        and not problem.maximize
+        and problem.n <= _DENSE_CURVATURE
+    )
     return levenberg_marquardt.METHOD if suited else bfgs.METHOD
 
 

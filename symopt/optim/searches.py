@@ -83,7 +83,7 @@ def strong_wolfe(
         if trial.value <= start.value + decrease * trial.length * start.slope:
             return True
         flat = (2 * decrease - 1) * start.slope >= trial.slope
-        return trial.value <= start.value + noise and flat
+        return abs(trial.value - start.value) <= noise and flat
 
     low, high, best = start, None, start
     length = min(first, longest)

@@ -52,6 +52,7 @@ sigmoid = Elementwise(
     partials=lambda x: (sigmoid(x) * sigmoid(-x),),
     reference=to_first_order(_sigmoid, _sigmoid_slope),
     lower=Expand(lambda x: divide(select(greater_equal(x, ZERO), ONE, _decay(x)), ONE + _decay(x))),
+    standard=lambda x: 1 / (1 + sympy.exp(-x)),
     domain=((-700.0, 700.0),),
     precise=lambda x: 1 / (1 + mpmath.exp(-x)),
     finite=True,
@@ -64,6 +65,7 @@ log_sigmoid = Elementwise(
     partials=lambda x: (sigmoid(-x),),
     reference=to_first_order(lambda x: -np.logaddexp(0, -x), lambda x: _sigmoid(-x)),
     lower=Expand(lambda x: minimum(x, ZERO) - log1p(_decay(x))),
+    standard=lambda x: -sympy.log(1 + sympy.exp(-x)),
     domain=((-700.0, 700.0),),
     precise=lambda x: -mpmath.log1p(mpmath.exp(-x)),
     finite=True,
@@ -76,6 +78,7 @@ softplus = Elementwise(
     partials=lambda x: (sigmoid(x),),
     reference=to_first_order(lambda x: np.logaddexp(0, x), _sigmoid),
     lower=Expand(lambda x: maximum(x, ZERO) + log1p(_decay(x))),
+    standard=lambda x: sympy.log(1 + sympy.exp(x)),
     domain=((-700.0, 700.0),),
     precise=lambda x: mpmath.log1p(mpmath.exp(x)),
     finite=True,
@@ -97,6 +100,7 @@ silu = Elementwise(
         lambda x: x * _sigmoid(x), lambda x: _sigmoid(x) * (1 + x * _sigmoid(-x))
     ),
     lower=Expand(_silu_expansion),
+    standard=lambda x: x / (1 + sympy.exp(-x)),
     domain=((-700.0, 700.0),),
     precise=lambda x: x / (1 + mpmath.exp(-x)),
     finite=True,
@@ -121,6 +125,7 @@ logit = Elementwise(
     partials=lambda p: (divide(ONE, p * (ONE - p)),),
     reference=to_first_order(_logit, lambda p: 1 / (p * (1 - p))),
     lower=Expand(_logit_expansion),
+    standard=lambda p: sympy.log(p / (1 - p)),
     domain=((0.0, 1.0),),
     precise=lambda p: mpmath.log(p / (1 - p)),
     arguments=("p",),
@@ -170,6 +175,7 @@ normal_density = Elementwise(
     lower=Expand(
         lambda x: Constant(_DENSITY_AT_ZERO) * exp(Constant(-0.5) * power_by_integer(x, 2))
     ),
+    standard=lambda x: sympy.exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi),
     domain=((-37.0, 37.0),),
     precise=mpmath.npdf,
     finite=True,
@@ -183,6 +189,7 @@ normal_distribution = Elementwise(
     partials=lambda x: (normal_density(x),),
     reference=to_first_order(_normal_distribution, _normal_density),
     lower=Expand(lambda x: Constant(0.5) * erfc(Constant(-_ROOT_HALF) * x)),
+    standard=lambda x: sympy.erfc(-x / sympy.sqrt(2)) / 2,
     domain=((-37.0, 12.0),),
     precise=mpmath.ncdf,
     finite=True,
@@ -237,6 +244,9 @@ normal_logpdf = Elementwise(
             - log(sigma)
             - Constant(_HALF_LOG_TWO_PI)
         )
+    ),
+    standard=lambda x, mu, sigma: (
+        -(((x - mu) / sigma) ** 2) / 2 - sympy.log(sigma) - sympy.log(2 * sympy.pi) / 2
     ),
     domain=((-5.0, 5.0), (-5.0, 5.0), (0.1, 10.0)),
     precise=lambda x, mu, sigma: (

@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 import sympy
 
+from symopt.primitives import standard
 from symopt.primitives.complex_step import Values, complex_from_parts, to_first_order
 from symopt.primitives.operators import (
     ONE,
@@ -44,6 +45,7 @@ exp = Elementwise(
     partials=lambda x: (exp(x),),
     reference=lambda x: np.exp(x),
     lower=Intrinsic("llvm.exp"),
+    standard=standard.exponential,
     domain=((-700.0, 700.0),),
     precise=mpmath.exp,
 )
@@ -55,6 +57,7 @@ expm1 = Elementwise(
     partials=lambda x: (exp(x),),
     reference=to_first_order(np.expm1, np.exp),
     lower=Libm("expm1"),
+    standard=lambda x: sympy.exp(x) - 1,
     domain=((-50.0, 700.0),),
     precise=mpmath.expm1,
 )
@@ -66,6 +69,7 @@ log = Elementwise(
     partials=lambda x: (divide(ONE, x),),
     reference=to_first_order(np.log, np.reciprocal),
     lower=Intrinsic("llvm.log"),
+    standard=sympy.log,
     domain=((1e-300, 1e300),),
     precise=mpmath.log,
 )
@@ -77,6 +81,7 @@ log1p = Elementwise(
     partials=lambda x: (divide(ONE, x + ONE),),
     reference=to_first_order(np.log1p, lambda x: 1 / (1 + x)),
     lower=Libm("log1p"),
+    standard=lambda x: sympy.log(1 + x),
     domain=((-0.999, 1e300),),
     precise=mpmath.log1p,
 )
@@ -90,6 +95,7 @@ log2 = Elementwise(
     partials=lambda x: (divide(Constant(_LOG2_E), x),),
     reference=to_first_order(np.log2, lambda x: _LOG2_E / x),
     lower=Intrinsic("llvm.log2"),
+    standard=lambda x: sympy.log(x) / sympy.log(2),
     domain=((1e-300, 1e300),),
     precise=lambda x: mpmath.log(x, 2),
 )
@@ -101,6 +107,7 @@ log10 = Elementwise(
     partials=lambda x: (divide(Constant(_LOG10_E), x),),
     reference=to_first_order(np.log10, lambda x: _LOG10_E / x),
     lower=Intrinsic("llvm.log10"),
+    standard=lambda x: sympy.log(x) / sympy.log(10),
     domain=((1e-300, 1e300),),
     precise=mpmath.log10,
 )
@@ -114,6 +121,7 @@ sqrt = Elementwise(
     partials=lambda x: (divide(Constant(0.5), sqrt(x)),),
     reference=to_first_order(np.sqrt, lambda x: 0.5 / np.sqrt(x)),
     lower=Intrinsic("llvm.sqrt"),
+    standard=sympy.sqrt,
     domain=((1e-300, 1e300),),
     precise=mpmath.sqrt,
 )
@@ -125,6 +133,7 @@ cbrt = Elementwise(
     partials=lambda x: (divide(ONE, Constant(3.0) * power_by_integer(cbrt(x), 2)),),
     reference=to_first_order(np.cbrt, lambda x: 1 / (3 * np.cbrt(x) ** 2)),
     lower=Libm("cbrt"),
+    standard=lambda x: sympy.sign(x) * sympy.cbrt(sympy.Abs(x)),
     domain=((-1e300, 1e300),),
     precise=lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
 )
@@ -149,6 +158,7 @@ hypot = Elementwise(
         lambda x, y: _real_component(y, np.hypot(x, y)),
     ),
     lower=Libm("hypot"),
+    standard=lambda x, y: sympy.sqrt(x**2 + y**2),
     domain=((-1e200, 1e200), (-1e200, 1e200)),
     precise=mpmath.hypot,
     arguments=("x", "y"),
@@ -170,6 +180,7 @@ absolute = Elementwise(
     partials=lambda x: (sign(x),),
     reference=_absolute_reference,
     lower=Intrinsic("llvm.fabs"),
+    standard=sympy.Abs,
     domain=((-1e300, 1e300),),
     precise=mpmath.fabs,
     finite=True,
@@ -184,6 +195,7 @@ sign = Elementwise(
     reference=lambda x: np.sign(np.real(x)),
     # The last branch is taken by zeros and nan alone, which are their own sign.
     lower=Expand(lambda x: select(greater(x, ZERO), ONE, select(less(x, ZERO), Constant(-1.0), x))),
+    standard=sympy.sign,
     domain=((-1e300, 1e300),),
     precise=mpmath.sign,
     finite=True,
@@ -198,6 +210,7 @@ floor = Elementwise(
     partials=piecewise_constant(1),
     reference=lambda x: np.floor(np.real(x)),
     lower=Intrinsic("llvm.floor"),
+    standard=sympy.floor,
     domain=((-1e6, 1e6),),
     precise=mpmath.floor,
     finite=True,
@@ -212,6 +225,7 @@ ceil = Elementwise(
     partials=piecewise_constant(1),
     reference=lambda x: np.ceil(np.real(x)),
     lower=Intrinsic("llvm.ceil"),
+    standard=sympy.ceiling,
     domain=((-1e6, 1e6),),
     precise=mpmath.ceil,
     finite=True,
@@ -259,6 +273,7 @@ sin = Elementwise(
     partials=lambda x: (cos(x),),
     reference=lambda x: np.sin(x),
     lower=Intrinsic("llvm.sin"),
+    standard=sympy.sin,
     domain=(_ANGLE,),
     precise=mpmath.sin,
     finite=True,
@@ -271,6 +286,7 @@ cos = Elementwise(
     partials=lambda x: (-sin(x),),
     reference=lambda x: np.cos(x),
     lower=Intrinsic("llvm.cos"),
+    standard=sympy.cos,
     domain=(_ANGLE,),
     precise=mpmath.cos,
     finite=True,
@@ -283,6 +299,7 @@ tan = Elementwise(
     partials=lambda x: (power_by_integer(tan(x), 2) + ONE,),
     reference=to_first_order(np.tan, lambda x: 1 + np.tan(x) ** 2),
     lower=Intrinsic("llvm.tan"),
+    standard=sympy.tan,
     domain=(_ANGLE,),
     precise=mpmath.tan,
 )
@@ -303,6 +320,7 @@ asin = Elementwise(
     partials=lambda x: (divide(ONE, _root_of_one_minus_square(x)),),
     reference=to_first_order(np.arcsin, _asin_derivative),
     lower=Intrinsic("llvm.asin"),
+    standard=sympy.asin,
     domain=((-1.0, 1.0),),
     precise=mpmath.asin,
 )
@@ -314,6 +332,7 @@ acos = Elementwise(
     partials=lambda x: (-divide(ONE, _root_of_one_minus_square(x)),),
     reference=to_first_order(np.arccos, lambda x: -_asin_derivative(x)),
     lower=Intrinsic("llvm.acos"),
+    standard=sympy.acos,
     domain=((-1.0, 1.0),),
     precise=mpmath.acos,
 )
@@ -325,6 +344,7 @@ atan = Elementwise(
     partials=lambda x: (divide(ONE, power_by_integer(x, 2) + ONE),),
     reference=to_first_order(np.arctan, lambda x: 1 / (1 + x * x)),
     lower=Intrinsic("llvm.atan"),
+    standard=sympy.atan,
     domain=((-1e100, 1e100),),
     precise=mpmath.atan,
     finite=True,
@@ -346,6 +366,7 @@ atan2 = Elementwise(
         lambda y, x: -y / np.hypot(x, y) / np.hypot(x, y),
     ),
     lower=Intrinsic("llvm.atan2"),
+    standard=sympy.atan2,
     domain=((-5.0, 5.0), (-5.0, 5.0)),
     precise=mpmath.atan2,
     arguments=("y", "x"),
@@ -360,6 +381,7 @@ sinh = Elementwise(
     partials=lambda x: (cosh(x),),
     reference=lambda x: np.sinh(x),
     lower=Intrinsic("llvm.sinh"),
+    standard=sympy.sinh,
     domain=((-700.0, 700.0),),
     precise=mpmath.sinh,
 )
@@ -371,6 +393,7 @@ cosh = Elementwise(
     partials=lambda x: (sinh(x),),
     reference=lambda x: np.cosh(x),
     lower=Intrinsic("llvm.cosh"),
+    standard=sympy.cosh,
     domain=((-700.0, 700.0),),
     precise=mpmath.cosh,
 )
@@ -382,6 +405,7 @@ tanh = Elementwise(
     partials=lambda x: (sech_squared(x),),
     reference=to_first_order(np.tanh, lambda x: _sech_squared(x)),
     lower=Intrinsic("llvm.tanh"),
+    standard=sympy.tanh,
     domain=((-400.0, 400.0),),
     precise=mpmath.tanh,
     finite=True,
@@ -405,6 +429,7 @@ sech_squared = Elementwise(
     partials=lambda x: (Constant(-2.0) * tanh(x) * sech_squared(x),),
     reference=to_first_order(_sech_squared, lambda x: -2 * np.tanh(x) * _sech_squared(x)),
     lower=Expand(_sech_squared_expansion),
+    standard=lambda x: 1 - sympy.tanh(x) ** 2,
     domain=((-340.0, 340.0),),
     precise=lambda x: mpmath.sech(x) ** 2,
     finite=True,
@@ -418,6 +443,7 @@ asinh = Elementwise(
     partials=lambda x: (divide(ONE, hypot(ONE, x)),),
     reference=to_first_order(np.arcsinh, lambda x: 1 / np.hypot(1, x)),
     lower=Libm("asinh"),
+    standard=sympy.asinh,
     domain=((-1e300, 1e300),),
     precise=mpmath.asinh,
     finite=True,
@@ -430,6 +456,7 @@ acosh = Elementwise(
     partials=lambda x: (divide(ONE, sqrt(x - ONE) * sqrt(x + ONE)),),
     reference=to_first_order(np.arccosh, lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))),
     lower=Libm("acosh"),
+    standard=sympy.acosh,
     domain=((1.0, 1e300),),
     precise=mpmath.acosh,
 )
@@ -441,6 +468,7 @@ atanh = Elementwise(
     partials=lambda x: (divide(ONE, (ONE - x) * (ONE + x)),),
     reference=to_first_order(np.arctanh, lambda x: 1 / ((1 - x) * (1 + x))),
     lower=Libm("atanh"),
+    standard=sympy.atanh,
     domain=((-1.0, 1.0),),
     precise=mpmath.atanh,
 )

@@ -13,6 +13,7 @@ import numpy as np
 import sympy
 from sympy import S
 
+from symopt.primitives import standard
 from symopt.primitives.complex_step import (
     Values,
     complex_from_parts,
@@ -36,7 +37,9 @@ def _by_real_part(compare: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a, b: np.asarray(compare(np.real(a), np.real(b)), dtype=np.float64)
 
 
-def _comparison(name: str, infix: str, compare: Callable[..., Any]) -> Elementwise:
+def _comparison(
+    name: str, infix: str, compare: Callable[..., Any], relation: Callable[..., Any]
+) -> Elementwise:
     return Elementwise(
         name=name,
         arity=2,
@@ -44,6 +47,7 @@ def _comparison(name: str, infix: str, compare: Callable[..., Any]) -> Elementwi
         partials=piecewise_constant(2),
         reference=_by_real_part(compare),
         lower=Builtin(name),
+        standard=relation,
         domain=(_ANY, _ANY),
         precise=lambda a, b: mpmath.mpf(bool(compare(a, b))),
         finite=True,
@@ -54,12 +58,16 @@ def _comparison(name: str, infix: str, compare: Callable[..., Any]) -> Elementwi
     )
 
 
-less = _comparison("less", "<", np.less)
-less_equal = _comparison("less_equal", "<=", np.less_equal)
-greater = _comparison("greater", ">", np.greater)
-greater_equal = _comparison("greater_equal", ">=", np.greater_equal)
-equal = _comparison("equal", "==", np.equal)
-not_equal = _comparison("not_equal", "!=", np.not_equal)
+def _holds(relation: Callable[..., Any]) -> Callable[..., sympy.Expr]:
+    return lambda a, b: standard.indicator(relation(a, b))
+
+
+less = _comparison("less", "<", np.less, _holds(sympy.Lt))
+less_equal = _comparison("less_equal", "<=", np.less_equal, _holds(sympy.Le))
+greater = _comparison("greater", ">", np.greater, _holds(sympy.Gt))
+greater_equal = _comparison("greater_equal", ">=", np.greater_equal, _holds(sympy.Ge))
+equal = _comparison("equal", "==", np.equal, standard.equality)
+not_equal = _comparison("not_equal", "!=", np.not_equal, standard.inequality)
 
 
 def _truth(*values: Values) -> tuple[Any, ...]:
@@ -67,7 +75,12 @@ def _truth(*values: Values) -> tuple[Any, ...]:
 
 
 def _logical(
-    name: str, arity: int, summary: str, infix: str, reference: Callable[..., Any]
+    name: str,
+    arity: int,
+    summary: str,
+    infix: str,
+    reference: Callable[..., Any],
+    connective: Callable[..., Any],
 ) -> Elementwise:
     return Elementwise(
         name=name,
@@ -76,6 +89,7 @@ def _logical(
         partials=piecewise_constant(arity),
         reference=lambda *a: np.asarray(reference(*_truth(*a)), dtype=np.float64),
         lower=Builtin(name),
+        standard=lambda *a: standard.indicator(connective(*map(standard.truth, a))),
         domain=(_ANY,) * arity,
         precise=lambda *a: mpmath.mpf(bool(reference(*(value != 0 for value in a)))),
         finite=True,
@@ -86,9 +100,9 @@ def _logical(
     )
 
 
-both = _logical("both", 2, "1 where a and b are not 0", "and", np.logical_and)
-either = _logical("either", 2, "1 where a or b is not 0", "or", np.logical_or)
-negation = _logical("negation", 1, "1 where a is 0", "not", np.logical_not)
+both = _logical("both", 2, "1 where a and b are not 0", "and", np.logical_and, sympy.And)
+either = _logical("either", 2, "1 where a or b is not 0", "or", np.logical_or, sympy.Or)
+negation = _logical("negation", 1, "1 where a is 0", "not", np.logical_not, sympy.Not)
 
 select = Elementwise(
     name="select",
@@ -98,6 +112,7 @@ select = Elementwise(
     tangent=lambda args, changes: _choose(args[0], changes[1], changes[2]),
     reference=lambda c, a, b: np.where(np.real(c) != 0, a, b),
     lower=Builtin("select"),
+    standard=standard.choice,
     domain=((-1.0, 1.0), _ANY, _ANY),
     precise=lambda c, a, b: a if c != 0 else b,
     finite=True,
@@ -129,6 +144,7 @@ smul = Elementwise(
     ),
     reference=_strong_product,
     lower=Builtin("smul"),
+    standard=standard.guarded_product,
     domain=(_ANY, _ANY),
     precise=lambda a, b: a * b,
     public=False,
@@ -153,6 +169,7 @@ divide = Elementwise(
     partials=lambda a, b: (divide(ONE, b), -divide(divide(a, b), b)),
     reference=lambda a, b: np.true_divide(a, b),
     lower=Builtin("divide"),
+    standard=lambda a, b: a / b,
     domain=(_ANY, (0.5, 4.0)),
     precise=lambda a, b: a / b,
     public=False,
@@ -171,6 +188,7 @@ floor_divide = Elementwise(
     partials=piecewise_constant(2),
     reference=_floored_quotient,
     lower=Builtin("floor_divide"),
+    standard=lambda a, b: sympy.floor(a / b),
     domain=(_ANY, (0.5, 4.0)),
     precise=lambda a, b: mpmath.floor(a / b),
     analytic=False,
@@ -195,6 +213,7 @@ remainder = Elementwise(
     partials=lambda a, b: (S.One, -floor_divide(a, b)),
     reference=_floored_remainder,
     lower=Builtin("remainder"),
+    standard=sympy.Mod,
     domain=(_ANY, (0.5, 4.0)),
     precise=lambda a, b: a - b * mpmath.floor(a / b),
     analytic=False,
@@ -238,6 +257,7 @@ power = Elementwise(
     partials=lambda x, y: (_power_by_base(x, y), _power_by_exponent(x, y)),
     reference=_power_reference,
     lower=Intrinsic("llvm.pow"),
+    standard=sympy.Pow,
     domain=((0.1, 4.0), (-3.0, 3.0)),
     precise=lambda x, y: mpmath.power(x, y),
     public=False,
@@ -252,6 +272,7 @@ root = Elementwise(
     partials=lambda s: (select(equal(s, ZERO), ZERO, divide(Constant(0.5), root(s))),),
     reference=lambda s: _root_reference(s),
     lower=Intrinsic("llvm.sqrt"),
+    standard=sympy.sqrt,
     domain=((0.0, 9.0),),
     precise=mpmath.sqrt,
     public=False,
@@ -280,6 +301,7 @@ integer_power = Elementwise(
     ),
     reference=_integer_power_reference,
     lower=Builtin("integer_power"),
+    standard=sympy.Pow,
     domain=((0.25, 4.0), (2.0, 2.0)),
     precise=lambda x, n: mpmath.power(x, int(n)),
     public=False,
@@ -295,7 +317,11 @@ def power_by_integer(x: sympy.Expr, n: int) -> sympy.Expr:
 
 
 def _extremum(
-    name: str, choose: Callable[..., Any], first_wins: Elementwise, precise: Callable[..., Any]
+    name: str,
+    choose: Callable[..., Any],
+    first_wins: Elementwise,
+    precise: Callable[..., Any],
+    function: Callable[..., Any],
 ) -> Elementwise:
     """Binary max or min: nan spreads, and the derivative goes whole to the first winner."""
 
@@ -316,6 +342,7 @@ def _extremum(
         tangent=lambda args, changes: _choose(first_wins(*args), *changes),
         reference=reference,
         lower=Builtin(name),
+        standard=function,
         domain=(_ANY, _ANY),
         precise=precise,
         finite=True,
@@ -324,5 +351,5 @@ def _extremum(
     )
 
 
-maximum = _extremum("maximum", np.maximum, greater_equal, lambda a, b: max(a, b))
-minimum = _extremum("minimum", np.minimum, less_equal, lambda a, b: min(a, b))
+maximum = _extremum("maximum", np.maximum, greater_equal, lambda a, b: max(a, b), sympy.Max)
+minimum = _extremum("minimum", np.minimum, less_equal, lambda a, b: min(a, b), sympy.Min)

@@ -105,7 +105,8 @@ class Elementwise:
     exact to first order only in the sense of the fixed subgradient (comparisons look at real
     parts). `precise` is the mpmath meaning. `finite` promises that value and partials are finite
     at all finite arguments. `domain` says, per argument, where tests sample. `constant` marks
-    piecewise constant functions: their derivative is 0 everywhere.
+    piecewise constant functions: their derivative is 0 everywhere. `standard` is the function in
+    the terms of standard SymPy, for people to read; None where the expansion in `lower` will do.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Elementwise:
     lower: Lowering
     domain: tuple[Interval, ...]
     precise: Callable[..., Any] | None = None
+    standard: Callable[..., Any] | None = None
     tangent: Callable[[tuple[Any, ...], tuple[Any, ...]], sympy.Expr] | None = None
     finite: bool = False
     analytic: bool = True

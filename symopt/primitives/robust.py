@@ -46,6 +46,7 @@ def _of_residual(
     reference: Callable[..., Any],
     precise: Callable[..., Any],
     analytic: bool = True,
+    standard: Callable[..., Any] | None = None,
 ) -> Elementwise:
     return Elementwise(
         name=name,
@@ -56,6 +57,7 @@ def _of_residual(
         lower=Expand(lower),
         domain=((-20.0, 20.0), (0.2, 5.0)),
         precise=precise,
+        standard=standard,
         analytic=analytic,
         arguments=("r", "k"),
     )
@@ -68,6 +70,7 @@ def _of_squares(
     reference: Callable[..., Any],
     precise: Callable[..., Any],
     analytic: bool = True,
+    standard: Callable[..., Any] | None = None,
 ) -> Elementwise:
     loss, form = name.rsplit("_", 1)
     derivative = {"rho": "rho", "rho1": "rho', the derivative", "rho2": "rho'', the curvature"}
@@ -80,6 +83,7 @@ def _of_squares(
         lower=Expand(lower),
         domain=((0.0, 400.0), (0.2, 5.0)),
         precise=precise,
+        standard=standard,
         analytic=analytic,
         public=False,
         arguments=("s", "k"),
@@ -180,6 +184,7 @@ soft_l1 = _of_residual(
     lower=lambda r, k: k * _rise(r, k),
     reference=lambda r, k: k * (r * (r / (hypot.reference(r, k) + k))),
     precise=lambda r, k: k * k * (mpmath.sqrt(1 + (r / k) ** 2) - 1),
+    standard=lambda r, k: k**2 * (sympy.sqrt(1 + (r / k) ** 2) - 1),
 )
 
 
@@ -198,6 +203,7 @@ soft_l1_rho = _of_squares(
     lower=lambda s, k: _TWO * k * divide(s, _q(s, k) + k),
     reference=lambda s, k: 2 * k * (s / (sqrt.reference(k * k + s) + k)),
     precise=lambda s, k: 2 * k * k * (mpmath.sqrt(1 + s / k**2) - 1),
+    standard=lambda s, k: 2 * k**2 * (sympy.sqrt(1 + s / k**2) - 1),
 )
 
 soft_l1_rho1 = _of_squares(

@@ -9,6 +9,7 @@ import numpy as np
 import sympy
 from sympy import S
 
+from symopt.primitives import standard
 from symopt.primitives.complex_step import Values, to_first_order
 from symopt.primitives.elementary import absolute, cos, exp, floor, log, sin, tan
 from symopt.primitives.operators import (
@@ -60,6 +61,7 @@ erf = Elementwise(
         lambda x: _scipy_special("erf", x), lambda x: _TWO_OVER_ROOT_PI * _gaussian(x)
     ),
     lower=Libm("erf"),
+    standard=sympy.erf,
     domain=((-12.0, 12.0),),
     precise=mpmath.erf,
     finite=True,
@@ -74,6 +76,7 @@ erfc = Elementwise(
         lambda x: _scipy_special("erfc", x), lambda x: -_TWO_OVER_ROOT_PI * _gaussian(x)
     ),
     lower=Libm("erfc"),
+    standard=sympy.erfc,
     domain=((-12.0, 26.0),),
     precise=mpmath.erfc,
     finite=True,
@@ -186,6 +189,7 @@ polygamma = Elementwise(
         lambda real: _polygamma_reference(_order(n) + 1, real),
     )(x),
     lower=Expand(_polygamma_expansion),
+    standard=sympy.polygamma,
     domain=((1.0, 1.0), (-20.0, 60.0)),
     precise=lambda n, x: mpmath.polygamma(int(n), x),
     public=False,
@@ -201,6 +205,7 @@ digamma = Elementwise(
         lambda x: _polygamma_reference(0, x), lambda x: _polygamma_reference(1, x)
     ),
     lower=Expand(lambda x: _polygamma_expansion(S.Zero, x)),
+    standard=sympy.digamma,
     domain=((-20.0, 1e6),),
     precise=mpmath.digamma,
 )
@@ -214,6 +219,7 @@ lgamma = Elementwise(
         lambda x: _scipy_special("gammaln", x), lambda x: _polygamma_reference(0, x)
     ),
     lower=Libm("lgamma"),
+    standard=lambda x: sympy.log(sympy.Abs(sympy.gamma(x))),
     domain=((-20.0, 1e6),),
     precise=lambda x: mpmath.re(mpmath.loggamma(x)),
 )
@@ -274,6 +280,7 @@ sinc_derivative = Elementwise(
         lambda real: _sinc_derivative_reference(_order(n) + 1, real),
     )(x),
     lower=Expand(_sinc_derivative_expansion),
+    standard=standard.sinc_derivative,
     domain=((1.0, 1.0), (-30.0, 30.0)),
     precise=lambda n, x: _precise_sinc_derivative(int(n), x),
     finite=True,
@@ -307,6 +314,7 @@ sinc = Elementwise(
     lower=Expand(
         lambda x: select(equal(x, ZERO), ONE, divide(sin(x), select(equal(x, ZERO), ONE, x)))
     ),
+    standard=sympy.sinc,
     domain=((-30.0, 30.0),),
     precise=lambda x: mpmath.sinc(x),
     finite=True,

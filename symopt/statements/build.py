@@ -243,7 +243,8 @@ def _is_sum(term: typed.Scalar) -> bool:
 def used_reads(expression: sympy.Expr, reads: Iterable[Read]) -> tuple[Read, ...]:
     """Those reads whose symbol is in the expression, in a fixed order."""
     symbols = expression.free_symbols
-    return tuple(sorted((r for r in reads if r.symbol in symbols), key=lambda r: r.symbol.name))
+    used = {read.symbol: read for read in reads if read.symbol in symbols}
+    return tuple(sorted(used.values(), key=lambda read: read.symbol.name))
 
 
 def _all_inside(

@@ -6,6 +6,7 @@ with tangents) give directional derivatives. Nothing here is used by compiled co
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,11 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 
+from symopt.primitives.complex_step import (
+    complex_from_parts,
+    has_imaginary_part,
+    real_strong_product,
+)
 from symopt.primitives.operators import smul
 from symopt.primitives.record import Constant, Primitive
 from symopt.statements.program import IDENTITY, Program, Role, Statement
@@ -42,9 +48,10 @@ def evaluate(
     """All tensors of a program, from those given (data, parameters, seeds).
 
     Complex input is computed with complex numbers throughout; `tangents` of given tensors ask for
-    dual numbers.
+    dual numbers. Outputs that no statement writes are zero.
     """
-    dtype = np.result_type(np.float64, *(np.asarray(v).dtype for v in given.values() if np.asarray(v).dtype.kind in "fc"))
+    dtypes = (np.asarray(array).dtype for array in given.values())
+    dtype = np.result_type(np.float64, *(found for found in dtypes if found.kind in "fc"))
     values = Values(dims, {}, {}, tangents is not None)
     for name, array in given.items():
         integers = program.tensors[name].role is Role.INDICES
@@ -55,7 +62,17 @@ def evaluate(
     with np.errstate(all="ignore"):
         for statement in program.statements:
             _execute(program, statement, values, dtype)
+    for name in program.outputs:
+        if name not in values.tensors:
+            shape = _shape(program, name, values)
+            values.tensors[name] = np.zeros(shape, dtype=dtype)
+            values.tangents[name] = np.zeros(shape, dtype=dtype)
     return values
+
+
+def _shape(program: Program, name: str, values: Values) -> tuple[int, ...]:
+    sizes = program.tensors[name].shape
+    return tuple(max(int(evaluate_integer(s, values.dims, {}, values.tensors)), 0) for s in sizes)
 
 
 def points(
@@ -96,10 +113,7 @@ def _execute(program: Program, statement: Statement, values: Values, dtype: Any)
     tangent = None
     if values.dual:
         tangent = np.broadcast_to(_tangent(statement.expression, known, changes), total)
-    shape = tuple(
-        evaluate_integer(size, values.dims, {}, values.tensors)
-        for size in program.tensors[statement.target].shape
-    )
+    shape = _shape(program, statement.target, values)
     target = values.tensors.get(statement.target)
     if target is None:
         target = np.full(shape, IDENTITY[statement.reduction], dtype=dtype)
@@ -137,15 +151,20 @@ def _operate(node: sympy.Expr, parts: list[Array]) -> Array:
         case sympy.Add():
             return sum(parts[1:], parts[0])
         case sympy.Mul():
-            product = parts[0]
-            for part in parts[1:]:
-                product = product * part
-            return product
+            return functools.reduce(_product, parts)
         case sympy.Pow():
-            return np.power(parts[0], int(node.exp))
+            return functools.reduce(_product, [parts[0]] * int(node.exp))
         case Primitive():
             return node.record.reference(*parts)
     raise AssertionError(f"{type(node).__name__} in a statement")
+
+
+def _product(a: Array, b: Array) -> Array:
+    """a·b; complex to first order, so that inf times a zero imaginary part makes no nan."""
+    if not has_imaginary_part(a, b):
+        return a * b
+    (ar, ai), (br, bi) = ((np.real(value), np.imag(value)) for value in (a, b))
+    return complex_from_parts(ar * br, real_strong_product(ai, br) + real_strong_product(bi, ar))
 
 
 def _tangent(
@@ -169,14 +188,14 @@ def _node_tangent(
         case sympy.Mul():
             total = zero
             for chosen in node.args:
-                term = tangents[chosen]
-                for other in node.args:
-                    term = term if other is chosen else term * known[other]
-                total = total + term
+                others = [known[other] for other in node.args if other is not chosen]
+                slope = functools.reduce(_product, others)
+                total = total + smul.reference(tangents[chosen], slope)
             return total  # type: ignore[return-value]
         case sympy.Pow():
             n = int(node.exp)
-            return n * np.power(known[node.base], n - 1) * tangents[node.base]
+            slope = n * np.power(known[node.base], n - 1)
+            return smul.reference(tangents[node.base], slope)
         case Primitive() if node.record.tangent is not None:
             symbols = tuple(sympy.Dummy(real=True) for _ in node.args)
             rule = node.record.tangent(node.args, symbols)
@@ -214,40 +233,38 @@ class _Reducer:
                 if self.tangent is not None:
                     change += self._sums(self.tangent)
             case "prod":
-                np.multiply.at(self.target.reshape(-1), self.flat, self.expression)
-                if self.tangent is not None:
-                    change += self._sums(self._product_changes())
+                self._prod(change)
             case "max" | "min":
                 self._extremum(change, positions)
             case "logsumexp":
                 self._logsumexp(change)
 
     def _sums(self, what: Array) -> Array:
-        shape = self.target.shape
-        if not shape:
-            return np.sum(what)
-        size = self.target.size
+        size, shape = self.target.size, self.target.shape
         real = np.bincount(self.flat, np.real(what), minlength=size).reshape(shape)
         if not np.iscomplexobj(what):
             return real
-        return real + 1j * np.bincount(self.flat, np.imag(what), minlength=size).reshape(shape)
+        imaginary = np.bincount(self.flat, np.imag(what), minlength=size).reshape(shape)
+        return complex_from_parts(real, imaginary)
 
-    def _product_changes(self) -> Array:
-        """Per point, its tangent times the product of the others (right at zeros)."""
-        assert self.tangent is not None
-        zero = self.expression == 0
-        others = np.ones(self.target.size, dtype=self.target.dtype)
-        np.multiply.at(others, self.flat, np.where(zero, 1.0, self.expression))
-        zeros = np.bincount(self.flat, zero, minlength=self.target.size)[self.flat]
-        rest = others[self.flat] / np.where(zero, 1.0, self.expression)
-        return np.where(zeros - zero > 0, 0.0, rest) * self.tangent
+    def _prod(self, change: Array) -> None:
+        """One factor after the other: right at zeros, in dual numbers too."""
+        value, tangent = self.target.reshape(-1), change.reshape(-1)
+        for point, place in enumerate(self.flat):
+            factor = self.expression[point]
+            if self.tangent is not None:
+                left = smul.reference(tangent[place], factor)
+                tangent[place] = left + smul.reference(self.tangent[point], value[place])
+            value[place] = _product(value[place], factor)
 
     def _extremum(self, change: Array, positions: Array | None) -> None:
+        """The first best point of every element; nothing beats -inf (inf) by being equal to it."""
         assert self.statement.winner is not None and positions is not None
         sign = 1.0 if self.statement.reduction == "max" else -1.0
         key = np.real(self.expression) * sign
         key = np.where(np.isnan(key), np.inf, key)
-        order = np.lexsort((np.arange(len(key)), -key, self.flat))
+        order = np.lexsort((np.arange(len(key)), ~np.isnan(self.expression), -key, self.flat))
+        order = order[key[order] > -np.inf]
         groups, first = np.unique(self.flat[order], return_index=True)
         chosen = order[first]
         self.target.reshape(-1)[groups] = self.expression[chosen]
@@ -266,5 +283,5 @@ class _Reducer:
         total = self._sums(weights)
         self.target[...] = shift.reshape(self.target.shape) + np.log(total)
         if self.tangent is not None:
-            shares = weights / np.asarray(total).reshape(-1)[self.flat]
+            shares = weights / np.where(total == 0, 1.0, total).reshape(-1)[self.flat]
             change += self._sums(smul.reference(shares, self.tangent))

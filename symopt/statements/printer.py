@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sympy
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
-from symopt.primitives.record import Primitive
+from symopt.primitives.record import Constant, Primitive
 from symopt.statements.program import Program, Statement, Tensor
 
 
@@ -39,21 +40,28 @@ def print_statement(statement: Statement) -> str:
 
 def print_expression(expression: sympy.Expr) -> str:
     """An expression with the operators of the language."""
-    return _Printer({"order": "none"}).doprint(expression)
+    return _Printer({"order": "none"}).bare(expression)
 
 
 class _Printer(StrPrinter):
-    """SymPy's text, with our operators written as operators."""
+    """SymPy's text, with our operators between their operands, in parentheses within others."""
 
-    def emptyPrinter(self, expr: object) -> str:  # noqa: N802
-        if isinstance(expr, Primitive):
-            if expr.record.infix and len(expr.args) == 2:
-                left, right = (self._operand(part) for part in expr.args)
-                return f"{left} {expr.record.infix} {right}"
-            return f"{expr.record.name}({', '.join(self._print(part) for part in expr.args)})"
-        return super().emptyPrinter(expr)
+    def bare(self, part: sympy.Basic) -> str:
+        """The text where nothing around it can bind tighter."""
+        if isinstance(part, Primitive) and part.record.infix and len(part.args) == 2:
+            left, right = (
+                self.parenthesize(operand, PRECEDENCE["Atom"], strict=True) for operand in part.args
+            )
+            return f"{left} {part.record.infix} {right}"
+        if isinstance(part, Primitive):
+            return f"{part.record.name}({', '.join(map(self.bare, part.args))})"
+        return self._print(part)
 
-    def _operand(self, part: sympy.Basic) -> str:
-        text = self._print(part)
-        plain = part.is_Symbol or part.is_Atom or (isinstance(part, Primitive) and not part.record.infix)
-        return text if plain and not text.startswith("-") else f"({text})"
+    def _print_Primitive(self, part: Primitive) -> str:
+        text = self.bare(part)
+        return f"({text})" if part.record.infix and len(part.args) == 2 else text
+
+    def parenthesize(self, item: sympy.Basic, level: int, strict: bool = False) -> str:
+        """As SymPy does it, and around negative constants."""
+        text = super().parenthesize(item, level, strict)
+        return f"({text})" if text.startswith("-") and isinstance(item, Constant) else text

@@ -97,9 +97,7 @@ class Program:
     tensors: Mapping[str, Tensor]
     outputs: tuple[str, ...] = ()
 
-    def extended(
-        self, statements: tuple[Statement, ...], tensors: Mapping[str, Tensor]
-    ) -> Program:
+    def extended(self, statements: tuple[Statement, ...], tensors: Mapping[str, Tensor]) -> Program:
         """With more statements at the end."""
         return replace(
             self,
@@ -117,5 +115,3 @@ def read_of(tensor: str, places: tuple[Integer, ...]) -> Read:
 def count_of(value: Integer) -> Read:
     """The read that stands for an integer used as a number."""
     return Read(sympy.Symbol(f"#({value})", real=True), None, (value,))
-
-

@@ -2,59 +2,97 @@
 
 from __future__ import annotations
 
-from symopt.statements.program import Program, Role, Statement
+import sympy
+
+from symopt.primitives.record import Constant, Primitive
+from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
 from symopt.types import Integer
 
 
 def verify(program: Program) -> Program:
     """The program itself, if it is well-formed; an AssertionError names what is not."""
-    written: set[str] = set()
-    last_write = {s.target: number for number, s in enumerate(program.statements)}
-    for number, statement in enumerate(program.statements):
+    for name, tensor in program.tensors.items():
+        assert tensor.name == name, f"{name} is filed under another name than {tensor.name}"
+        for size in tensor.shape:
+            _known(program, size, set(), name)
+    for statement in program.statements:
         _verify_statement(program, statement)
-        for read in statement.reads:
-            if read.tensor is None:
-                continue
-            tensor = program.tensors[read.tensor]
-            if tensor.role is Role.COMPUTED:
-                base = read.tensor.removesuffix(".winner")
-                assert read.tensor in written or base in written, f"{read.tensor} is read unwritten"
-                assert last_write.get(base, last_write.get(read.tensor, -1)) < number, (
-                    f"{read.tensor} is read by statement {number} before it is complete"
-                )
-        if statement.reduction != "sum":
-            assert statement.target not in written, f"{statement.target} is written twice"
-        written.add(statement.target)
+    _verify_order(program)
     for name in program.outputs:
         assert name in program.tensors, f"output {name} is not a tensor"
     return program
 
 
+def _verify_order(program: Program) -> None:
+    """Every computed tensor is complete before it is read; only sums have several statements."""
+    last = {s.target: number for number, s in enumerate(program.statements)}
+    last |= {s.winner.tensor: last[s.target] for s in program.statements if s.winner is not None}
+    reductions: dict[str, str] = {}
+    for number, statement in enumerate(program.statements):
+        for read in statement.reads:
+            if read.tensor is None or program.tensors[read.tensor].role is not Role.COMPUTED:
+                continue
+            assert read.tensor in last, f"{read.tensor} is read and never written"
+            assert last[read.tensor] < number, (
+                f"{read.tensor} is read by statement {number} before it is complete"
+            )
+        earlier = reductions.setdefault(statement.target, statement.reduction)
+        first = statement.target not in {s.target for s in program.statements[:number]}
+        assert first or earlier == statement.reduction == "sum", (
+            f"{statement.target} is written twice"
+        )
+
+
 def _verify_statement(program: Program, statement: Statement) -> None:
-    target = program.tensors[statement.target]
-    assert target.role is Role.COMPUTED, f"{target.name} is given and cannot be written"
-    assert len(statement.map) == len(target.shape), f"{target.name}: map and shape differ in rank"
+    where = statement.target
+    assert where in program.tensors, f"{where} is not a tensor"
+    assert statement.reduction in IDENTITY, f"{where}: no reduction {statement.reduction}"
+    target = program.tensors[where]
+    assert target.role is Role.COMPUTED, f"{where} is given and cannot be written"
+    assert len(statement.map) == len(target.shape), f"{where}: map and shape differ in rank"
     indices: set[str] = set()
     for loop in statement.loops:
         for edge in (loop.lower, loop.upper):
-            _known(program, edge, indices, statement.target)
-        assert loop.index not in indices, f"{statement.target}: index {loop.index} runs twice"
+            _known(program, edge, indices, where)
+        assert loop.index not in indices, f"{where}: index {loop.index} runs twice"
         indices.add(loop.index)
     for place in statement.map:
-        _known(program, place, indices, statement.target)
-    symbols = {read.symbol for read in statement.reads}
-    free = statement.expression.free_symbols
-    assert free <= symbols, f"{statement.target}: {free - symbols} stand for nothing"
+        _known(program, place, indices, where)
     for read in statement.reads:
-        if read.tensor is None:
-            assert len(read.map) == 1
-        else:
-            tensor = program.tensors[read.tensor]
-            assert tensor.role is not Role.INDICES, f"{read.tensor} holds indices"
-            assert len(read.map) == len(tensor.shape), f"{read.tensor}: read with a wrong rank"
-        for place in read.map:
-            _known(program, place, indices, statement.target)
-    assert (statement.winner is not None) == (statement.reduction in ("max", "min"))
+        _verify_read(program, read, indices, where)
+    _verify_expression(statement)
+    assert (statement.winner is not None) == (statement.reduction in ("max", "min")), (
+        f"{where}: only max and min have a winner"
+    )
+    if statement.winner is not None:
+        _known(program, statement.winner.position, indices, where)
+        winner = program.tensors[statement.winner.tensor]
+        assert winner.shape == target.shape, f"{where}: the winner has another shape"
+
+
+def _verify_read(program: Program, read: Read, indices: set[str], where: str) -> None:
+    for place in read.map:
+        _known(program, place, indices, where)
+    if read.tensor is None:
+        assert len(read.map) == 1, f"{where}: {read.symbol} stands for several integers"
+        return
+    assert read.tensor in program.tensors, f"{where}: {read.tensor} is not a tensor"
+    tensor = program.tensors[read.tensor]
+    assert tensor.role is not Role.INDICES, f"{where}: {read.tensor} holds indices"
+    assert len(read.map) == len(tensor.shape), f"{where}: {read.tensor} read with a wrong rank"
+
+
+def _verify_expression(statement: Statement) -> None:
+    """Our nodes alone, over symbols each of which stands for one thing."""
+    where = statement.target
+    symbols = [read.symbol for read in statement.reads]
+    assert len(set(symbols)) == len(symbols), f"{where}: a symbol stands for two things"
+    free = statement.expression.free_symbols - set(symbols)
+    assert not free, f"{where}: {free} stand for nothing"
+    for node in sympy.preorder_traversal(statement.expression):
+        own = isinstance(node, Primitive | Constant | sympy.Symbol | sympy.Integer)
+        power = isinstance(node, sympy.Pow) and node.exp.is_Integer and int(node.exp) > 0
+        assert own or node.is_Add or node.is_Mul or power, f"{where}: {node} is not ours"
 
 
 def _known(program: Program, value: Integer, indices: set[str], where: str) -> None:

@@ -31,7 +31,7 @@ def _cover(children: Children) -> Span:
     return spans[0].to(spans[-1])
 
 
-def _part(value: Any, children: Children) -> Part:
+def _part(value: object, children: Children) -> Part:
     return Part(value, _cover(children) if children else None)
 
 
@@ -40,9 +40,9 @@ def _nodes(children: Children) -> tuple[Any, ...]:
     return tuple(child for child in children if not isinstance(child, Token))
 
 
-def _first(children: Children, default: Any) -> Any:
+def _first(children: Children) -> tree.Expression | None:
     nodes = _nodes(children)
-    return nodes[0] if nodes else default
+    return nodes[0] if nodes else None
 
 
 def _texts(children: Children) -> list[str]:
@@ -105,7 +105,7 @@ class TreeBuilder:
         return _part(_nodes(children), children)
 
     def default(self, children: Children) -> Part:
-        return _part(_first(children, None), children)
+        return _part(_first(children), children)
 
     index_of = default
 
@@ -130,7 +130,7 @@ class TreeBuilder:
             case [_, then, Token(type="IF"), condition, _, otherwise]:
                 value = self.conditional([then, None, condition, None, otherwise])
                 return _part(value, children)
-        return _part(_first(children, None), children)
+        return _part(_first(children), children)
 
     def description(self, children: Children) -> Part:
         return _part(children[0].text[1:-1] if children else None, children)
@@ -322,7 +322,7 @@ class TreeBuilder:
 
     def slice(self, children: Children) -> tree.Slice:
         colon = next(i for i, child in enumerate(children) if isinstance(child, Token))
-        start, stop = _first(children[:colon], None), _first(children[colon:], None)
+        start, stop = _first(children[:colon]), _first(children[colon:])
         return tree.Slice(start, stop, _cover(children))
 
 

@@ -68,8 +68,8 @@ class _Language:
     lark: Lark
     scanner: Scanner
 
-    def new_parser(self) -> Any:
-        """lark's InteractiveParser; it takes any token that has a type, ours hold their span."""
+    def new_parser(self) -> Any:  # noqa: ANN401
+        """lark's InteractiveParser, untyped: it is fed our tokens, which hold their span."""
         return self.lark.parse_interactive()
 
 

@@ -11,10 +11,12 @@ from symopt.typed import errors
 from symopt.typed.declarations import declare_data, declare_dim, declare_param
 from symopt.typed.definitions import define
 from symopt.typed.elaborate import Elaborator
-from symopt.typed.functions import FUNCTION_NAMES
 from symopt.typed.objective import build_objective
 from symopt.typed.program import Data, Definition, Param, Program
+from symopt.typed.reads import tensors_read
 from symopt.typed.scope import Scope
+from symopt.typed.stable import stabilise
+from symopt.typed.walk import children
 
 
 @dataclass(slots=True)
@@ -35,9 +37,6 @@ class Unit:
 
     def may_define(self, name: str, span: Span) -> bool:
         """Whether a name is free; a report otherwise."""
-        if name in FUNCTION_NAMES and name in ("sum", "min", "max"):
-            self.report.add(errors.reserved_name(name, span, "a built-in function"))
-            return False
         first = self.scope.span_of(name)
         if first is not None:
             self.report.add(errors.duplicate_name(name, span, first))
@@ -67,26 +66,31 @@ def check(file: tree.File) -> tuple[Program, tuple[Diagnostic, ...]]:
             case tree.FunctionDefinition():
                 _check_function(unit, statement)
             case tree.Import(_, span):
+                unit.scope.imports = True
                 unit.report.add(errors.not_supported("imports", span))
             case tree.Objective(_, _, span):
                 if objective is not None:
                     unit.report.add(errors.second_objective(span, objective.span))
                 objective = objective or statement
+    unit.scope.defining = None
     body, least_squares = build_objective(unit, objective, _whole(file))
     _check_params(unit, file, body)
     unit.report.stop_if_errors()
+    setup, rewritten_setup = stabilise(unit.setup)
+    definitions, rewritten = stabilise(unit.definitions)
     program = Program(
         source=file.source,
         dims=unit.scope.dims,
         data=unit.data,
         params=unit.params,
         draws=tuple(unit.elaborator.draws),
-        setup=tuple(unit.setup),
-        definitions=tuple(unit.definitions),
+        setup=tuple(setup),
+        definitions=tuple(definitions),
         objective=body.name if body else None,
         maximize=objective is not None and objective.sense == "maximize",
         least_squares=least_squares,
         sample=sample,
+        rewrites=tuple(rewritten_setup + rewritten),
     )
     return program, unit.report.warnings
 
@@ -114,8 +118,6 @@ def _announce(unit: Unit, file: tree.File) -> None:
 
 def _dims_of_shape(unit: Unit, statement: tree.DataDeclaration | tree.ParamDeclaration) -> None:
     """A size named in a shape is a dim, declared or not."""
-    from symopt.typed.infer import children
-
     pending: list[tree.Expression] = [*statement.shape]
     if isinstance(statement, tree.DataDeclaration) and statement.index_of is not None:
         pending.append(statement.index_of)
@@ -126,7 +128,8 @@ def _dims_of_shape(unit: Unit, statement: tree.DataDeclaration | tree.ParamDecla
             if not known:
                 declare_dim(unit, tree.DimDeclaration(part.name, None, None, part.span, part.span))
         else:
-            pending.extend(c for c in children(part) if not isinstance(c, tree.Generator | tree.Slice))
+            inner = children(part)
+            pending.extend(c for c in inner if not isinstance(c, tree.Generator | tree.Slice))
 
 
 def _check_function(unit: Unit, function: tree.FunctionDefinition) -> None:
@@ -136,6 +139,11 @@ def _check_function(unit: Unit, function: tree.FunctionDefinition) -> None:
         unit.report.add(errors.not_supported("functions with a body in braces", function.span))
         unit.scope.broken.add(function.name)
         return
+    arguments: set[str] = set()
+    for argument in function.arguments:
+        if argument.name in arguments:
+            unit.report.add(errors.repeated_argument(argument.name, argument.span, function.name))
+        arguments.add(argument.name)
     unit.scope.functions[function.name] = function
 
 
@@ -153,8 +161,6 @@ def _check_params(unit: Unit, file: tree.File, objective: Definition | None) -> 
 
 
 def _reachable(unit: Unit, name: str) -> set[str]:
-    from symopt.typed.reads import tensors_read
-
     by_name: dict[str, list[Definition]] = {}
     for definition in unit.definitions:
         by_name.setdefault(definition.name, []).append(definition)
@@ -167,6 +173,3 @@ def _reachable(unit: Unit, name: str) -> set[str]:
             for definition in by_name.get(current, ()):
                 pending.extend(tensors_read(definition.body))
     return found
-
-
-

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from symopt.source import Span
 from symopt.syntax import tree
-from symopt.typed import errors
+from symopt.typed import errors, index_errors
 from symopt.typed.program import Data, Definition, DimInfo, Param, Side
+from symopt.typed.reads import tensors_read
 from symopt.typed.scope import Environment, Variable
+from symopt.typed.subscripts import integer
 from symopt.typed.values import Shape, Value, broadcast_at, broadcast_shapes
 from symopt.types import Integer, constant, index
 
@@ -20,12 +22,11 @@ def declare_dim(unit: Unit, statement: tree.DimDeclaration) -> None:
     """A named size; its default must be a whole number."""
     default: int | None = None
     if statement.default is not None:
-        value = unit.elaborator.integer(statement.default, Environment())
+        value = integer(unit.elaborator, statement.default, Environment(), size=True)
         default = value.value if value is not None else None
-        if value is not None and default is None:
-            unit.report.add(errors.integer_only("the default of a dim", statement.default.span))
-        if default is not None and default < 0:
-            unit.report.add(errors.integer_only("a size", statement.default.span))
+        if value is not None and (default is None or default < 0):
+            found = "a negative one" if default is not None else f"`{value}`"
+            unit.report.add(errors.dim_default(statement.name, found, statement.default.span))
     name, description = statement.name, statement.description
     unit.scope.dims[name] = DimInfo(name, default, description, statement.name_span)
 
@@ -33,11 +34,14 @@ def declare_dim(unit: Unit, statement: tree.DimDeclaration) -> None:
 def _shape(unit: Unit, sizes: tuple[tree.Expression, ...]) -> Shape | None:
     shape: list[Integer] = []
     for size in sizes:
-        value = unit.elaborator.integer(size, Environment())
+        value = integer(unit.elaborator, size, Environment(), size=True)
         if value is None:
             return None
         if value.tensors:
-            unit.report.add(errors.integer_only("a size", size.span))
+            unit.report.add(index_errors.real_size(size.span, "data"))
+            return None
+        if value.value is not None and value.value < 0:
+            unit.report.add(index_errors.negative_size(size.span))
             return None
         shape.append(value)
     return tuple(shape)
@@ -51,7 +55,7 @@ def declare_data(unit: Unit, statement: tree.DataDeclaration) -> None:
     shape = _shape(unit, statement.shape)
     index_of = None
     if statement.index_of is not None:
-        index_of = unit.elaborator.integer(statement.index_of, Environment())
+        index_of = integer(unit.elaborator, statement.index_of, Environment(), size=True)
     if shape is None or (statement.index_of is not None and index_of is None):
         unit.scope.broken.add(name)
         return
@@ -132,8 +136,6 @@ def _setup(unit: Unit, name: str, expression: tree.Expression, shape: Shape) -> 
 
 
 def _reads_allowed(unit: Unit, value: Value, span: Span) -> bool:
-    from symopt.typed.reads import tensors_read
-
     place = tuple(index(loop.index) for loop in unit.elaborator.loops_over(value.shape))
     for name in tensors_read(value.at(place)):
         if name in unit.params or any(name == d.name for d in unit.definitions):

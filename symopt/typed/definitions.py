@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symopt.primitives import operators
 from symopt.syntax import tree
-from symopt.typed import errors
-from symopt.typed.infer import children, names_in_subscripts
+from symopt.typed import errors, index_errors
+from symopt.typed.infer import bound_clauses
 from symopt.typed.program import Apply, Definition, Number, Scalar
-from symopt.typed.ranges import greatest
+from symopt.typed.ranges import greatest, least
 from symopt.typed.scope import Environment, Variable
+from symopt.typed.subscripts import integer
 from symopt.typed.values import Value
+from symopt.typed.walk import Node, children, index_names
 from symopt.types import Integer, Range, constant, index
 
 if TYPE_CHECKING:
@@ -23,8 +26,10 @@ def define(unit: Unit, statement: tree.Definition) -> None:
     """Add a definition to the program, or report what is wrong with it."""
     name = statement.name
     unit.scope.later.pop(name, None)
+    unit.scope.defining = name
     if _is_recurrence(unit, statement):
-        unit.report.add(errors.not_supported("recurrences", statement.span))
+        if name not in unit.scope.broken:
+            unit.report.add(errors.not_supported("recurrences", statement.span))
         unit.scope.broken.add(name)
         return
     again = _accumulates_again(unit, statement)
@@ -65,7 +70,7 @@ def _is_recurrence(unit: Unit, statement: tree.Definition) -> bool:
     subscripts = statement.subscripts or ()
     if not statement.accumulate and any(not isinstance(s, tree.Name) for s in subscripts):
         return True
-    pending: list[tree.Expression | tree.Generator | tree.Slice] = [statement.value]
+    pending: list[Node] = [statement.value]
     while pending:
         part = pending.pop()
         if isinstance(part, tree.Name) and part.name == statement.name and subscripts:
@@ -92,13 +97,11 @@ def elaborate_definition(unit: Unit, statement: tree.Definition) -> Definition |
     condition: Scalar | None = None
     for part in statement.filters:
         if not statement.accumulate:
-            unit.report.add(errors.filtered_definition(part.span))
+            unit.report.add(index_errors.filtered_definition(part.span))
             return None
         found = elaborator.scalar(part, target.env, "a filter")
         condition = (
-            found
-            if condition is None
-            else Apply(operators.both, (condition, found), part.span)
+            found if condition is None else Apply(operators.both, (condition, found), part.span)
         )
     if condition is None:
         value = elaborator.value(statement.value, target.env)
@@ -127,9 +130,12 @@ def _assembled(
     if condition is not None:
         body = Apply(operators.select, (condition, body, Number(0.0)), statement.span)
     by_name = {loop.index: loop for loop in target.loops}
-    lowers = (by_name[p.index].lower if p.index in by_name else constant(0) for p in target.place)
-    # A definition over range(1, n) has no element 0, and stores none.
-    origin = tuple(low if not low.indices and not low.tensors else constant(0) for low in lowers)
+    lowers = tuple(
+        by_name[p.index].lower if p.index in by_name else constant(0) for p in target.place
+    )
+    # A definition over range(1, n) has no element 0, and stores none; `+=` starts from zeros.
+    fixed = (not (low.indices or low.tensors or statement.accumulate) for low in lowers)
+    origin = tuple(low if kept else constant(0) for low, kept in zip(lowers, fixed, strict=True))
     place = tuple(p - low for p, low in zip(target.place, origin, strict=True))
     shape = tuple(_extent(unit, p) for p in place)
     # Arrays built for this definition may have introduced more while their body was taken.
@@ -159,44 +165,60 @@ def _extent(unit: Unit, place: Integer) -> Integer:
 def _target(unit: Unit, statement: tree.Definition) -> _Target | None:
     elaborator = unit.elaborator
     subscripts = statement.subscripts or ()
-    where = (statement.value, *statement.filters, *subscripts)
-    written = {clause.index: clause for clause in statement.clauses}
-    # Integer loops first as the left side names them, then as `for` does, then those summed.
-    names = [s for s in subscripts if isinstance(s, tree.Name) and s.name not in unit.scope.dims]
-    wanted = {name.name: name for name in names}
-    if len(wanted) < len(names):
-        unit.report.add(errors.index_shadows(names[-1].name, names[-1].span))
+    clauses = _clauses(unit, statement)
+    if clauses is None:
         return None
-    clauses = [
-        tree.ForClause(name, None, None, node.span)
-        for name, node in wanted.items()
-        if name not in written
-    ]
-    clauses += statement.clauses
-    bound = set(wanted) | set(written)
-    unbound = _unbound(unit, statement, where, bound)
-    if statement.accumulate:
-        clauses += [tree.ForClause(n.name, None, None, n.span) for n in unbound.values()]
-    else:
-        for name, node in unbound.items():
-            unit.report.add(errors.unbound_index(name, node.span, _left(statement)))
-        for clause in statement.clauses:
-            if clause.index not in wanted:
-                unit.report.add(errors.unbound_index(clause.index, clause.span, _left(statement)))
-                return None
-        if unbound:
-            return None
-    result = elaborator.bound_clauses(clauses, where, Environment())
+    where = (statement.value, *statement.filters, *subscripts)
+    result = bound_clauses(elaborator, clauses, where, Environment())
     if result is None:
         return None
     loops, env = result
     place: list[Integer] = []
     for subscript in subscripts:
-        found = elaborator.integer(subscript, env)
+        found = integer(elaborator, subscript, env)
         if found is None:
+            return None
+        low = least(found, elaborator.ranges, elaborator.index_sizes)
+        if (low.value or 0) < 0:
+            unit.report.add(index_errors.negative_target(subscript.span, low))
             return None
         place.append(found)
     return _Target(_in_left_order(loops, tuple(place)), env, tuple(place))
+
+
+def _clauses(unit: Unit, statement: tree.Definition) -> list[tree.ForClause] | None:
+    """All indices of a definition: those on the left, those with a range, those summed over."""
+    names = [s for s in statement.subscripts or () if _is_index(unit, statement, s)]
+    left = {name.name: name for name in names if isinstance(name, tree.Name)}
+    if len(left) < len(names) and not statement.accumulate:
+        unit.report.add(index_errors.repeated_index(names[-1].span.text, names[-1].span))
+        return None
+    written = {clause.index for clause in statement.clauses}
+    unbound = _unbound(unit, statement, left.keys() | written)
+    clauses = [
+        tree.ForClause(name, None, None, node.span)
+        for name, node in left.items()
+        if name not in written
+    ]
+    clauses += statement.clauses
+    if statement.accumulate:
+        return clauses + [tree.ForClause(n.name, None, None, n.span) for n in unbound.values()]
+    for name, node in unbound.items():
+        unit.report.add(index_errors.unbound_index(name, node.span, _left(statement)))
+    for clause in statement.clauses:
+        if clause.index not in left:
+            unit.report.add(index_errors.unused_range(clause.index, clause.span, _left(statement)))
+            return None
+    return None if unbound else clauses
+
+
+def _is_index(unit: Unit, statement: tree.Definition, subscript: tree.Expression) -> bool:
+    """Whether a subscript on the left names an index; `g[c] += ...` may name scalar data."""
+    if not isinstance(subscript, tree.Name):
+        return False
+    variable = unit.scope.variables.get(subscript.name)
+    scalar_data = variable is not None and variable.index_of is not None and not variable.shape
+    return not (statement.accumulate and scalar_data)
 
 
 def _left(statement: tree.Definition) -> str:
@@ -206,44 +228,35 @@ def _left(statement: tree.Definition) -> str:
 
 
 def _unbound(
-    unit: Unit,
-    statement: tree.Definition,
-    where: tuple[tree.Expression, ...],
-    bound: set[str],
+    unit: Unit, statement: tree.Definition, bound: AbstractSet[str]
 ) -> dict[str, tree.Name]:
     """Index names that nothing binds: summed over by `+=`, a mistake otherwise."""
-    found: dict[str, tree.Name] = {}
-    candidates = [name for part in where for name in names_in_subscripts(part)]
-    candidates += [
-        part
-        for subscript in statement.subscripts or ()
-        if not isinstance(subscript, tree.Name)
-        for part in _plain_names(subscript)
-    ]
-    for name in candidates:
-        known = (
-            name.name in bound
-            or name.name in unit.scope.names
-            or name.name in unit.scope.broken
-            or name.name in unit.scope.later
-        )
-        if not known:
-            found.setdefault(name.name, name)
-    return found
+    edges = (edge for clause in statement.clauses for edge in (clause.start, clause.stop))
+    subscripts = statement.subscripts or ()
+    where = (statement.value, *statement.filters, *subscripts, *filter(None, edges))
+    candidates = [name for part in where for name in index_names(part)]
+    for subscript in subscripts:
+        if not isinstance(subscript, tree.Name):
+            candidates += _plain_names(subscript)
+    scope = unit.scope
+    known = {*bound, *scope.names, *scope.broken, *scope.later}
+    return {name.name: name for name in reversed(candidates) if name.name not in known}
 
 
-def _plain_names(node: tree.Expression) -> list[tree.Name]:
+def _plain_names(node: Node) -> list[tree.Name]:
     if isinstance(node, tree.Name):
         return [node]
     if isinstance(node, tree.Chain):
-        return [name for child in children(node) for name in _plain_names(child)]  # type: ignore[arg-type]
+        return [name for child in children(node) for name in _plain_names(child)]
     return []
 
 
 def _in_left_order(loops: tuple[Range, ...], place: tuple[Integer, ...]) -> tuple[Range, ...]:
     """Loops in the order of the axes written, as far as ranges that depend on others allow."""
     order = [p.index for p in place if p.index is not None]
-    pending = sorted(loops, key=lambda loop: order.index(loop.index) if loop.index in order else len(order))
+    pending = sorted(
+        loops, key=lambda loop: order.index(loop.index) if loop.index in order else len(order)
+    )
     placed: list[Range] = []
     while pending:
         done = {loop.index for loop in placed}

@@ -7,7 +7,7 @@ introduces auxiliary definitions where a value would otherwise be computed more 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -17,7 +17,8 @@ from symopt.primitives.record import Elementwise
 from symopt.source import Span
 from symopt.syntax import tree
 from symopt.typed import errors
-from symopt.typed.infer import axes_used
+from symopt.typed.calls import FUNCTION_NAMES, call
+from symopt.typed.products import matrix_product
 from symopt.typed.program import (
     Apply,
     Count,
@@ -27,15 +28,14 @@ from symopt.typed.program import (
     Product,
     RandomDraw,
     Read,
-    Reduce,
-    ReductionName,
     Scalar,
     Sum,
 )
-from symopt.typed.reads import free_indices
-from symopt.typed.ranges import greatest, inside, least, nonnegative
-from symopt.typed.scope import Axis, Environment, Scope, Variable
+from symopt.typed.reads import integer_atoms
+from symopt.typed.scope import Environment, Scope, Variable
+from symopt.typed.subscripts import subscript
 from symopt.typed.values import (
+    Place,
     Shape,
     Value,
     broadcast_shapes,
@@ -44,7 +44,7 @@ from symopt.typed.values import (
     scalar_value,
     transposed,
 )
-from symopt.types import Clamp, Entry, Integer, Range, atom, constant, depends_on, dim, index
+from symopt.types import Atom, Entry, Index, Integer, Range, atom, constant, dim, index
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
 _COMPARISONS: dict[str, Elementwise] = {
@@ -76,7 +76,8 @@ class Elaborator:
         self.introduced: list[Definition] = []  # auxiliary definitions, in order
         self.draws: list[RandomDraw] = []
         self.random_shape: Shape | None = None  # set while a start value is elaborated
-        self.guards: list[frozenset[str]] = []  # indices that enclosing conditions look at
+        self.guards: list[frozenset[Atom]] = []  # indices that enclosing conditions look at
+        self.auxiliary_shapes: dict[str, Shape] = {}  # of auxiliary definitions and draws
         self.active: list[str] = []  # functions being expanded
         self._names: dict[str, int] = {}
 
@@ -95,8 +96,7 @@ class Elaborator:
 
     def loops_over(self, shape: Shape) -> tuple[Range, ...]:
         return tuple(
-            self.new_index("ijklmn"[axis % 6], constant(0), size)
-            for axis, size in enumerate(shape)
+            self.new_index("ijklmn"[axis % 6], constant(0), size) for axis, size in enumerate(shape)
         )
 
     def fail(self, diagnostic: Diagnostic, span: Span) -> Value:
@@ -122,14 +122,24 @@ class Elaborator:
         finally:
             self.report, self.introduced, self.draws = kept
 
+    def stored_shape(self, tensor: str) -> Shape:
+        """The shape of a tensor as it is stored: from its least index on."""
+        variable = self.scope.variables.get(tensor)
+        return self.auxiliary_shapes[tensor] if variable is None else variable.stored_shape
+
     @contextmanager
     def guarded(self, condition: Scalar) -> Iterator[None]:
         """Within: reads whose index the condition looks at may be out of range, unused."""
-        self.guards.append(frozenset(free_indices(condition)))
+        self.guards.append(integer_atoms(condition))
         try:
             yield
         finally:
             self.guards.pop()
+
+    def is_guarded(self, place: Integer) -> bool:
+        """Whether an enclosing condition looks at something that this index is made of."""
+        own = {item for item in place.atoms() if isinstance(item, Index | Entry)}
+        return any(own & guard for guard in self.guards)
 
     # ── expressions ──────────────────────────────────────────────────────────────────────────
 
@@ -146,18 +156,16 @@ class Elaborator:
                 return self._power(expression, env)
             case tree.Negate(operand, span):
                 value = self.value(operand, env)
-                return mapped(value.shape, (value,), lambda s: _negated(s[0]), span)
+                return self.elementwise((value,), lambda s: _negated(s[0]), span, "negate")
             case tree.Compare() | tree.Logical() | tree.Not():
                 return self._condition(expression, env)
             case tree.Conditional():
                 return self._conditional(expression, env)
             case tree.Subscript():
-                return self._subscript(expression, env)
+                return subscript(self, expression, env)
             case tree.Transpose(operand, span):
                 return transposed(self.value(operand, env), span)
             case tree.Call():
-                from symopt.typed.functions import call
-
                 return call(self, expression, env)
             case tree.Array():
                 return self._array(expression, env)
@@ -184,26 +192,24 @@ class Elaborator:
             return broken_value(span)
         if text in self.scope.dims:
             return scalar_value(Count(dim(text)), span, simple=True)
+        if text == self.scope.defining:
+            return self.fail(errors.used_in_itself(text, span), span)
         if text in self.scope.later:
             return self.fail(errors.used_before(text, span, self.scope.later[text]), span)
         if text in CONSTANTS:
             return scalar_value(Number(CONSTANTS[text]), span, simple=True)
-        from symopt.typed.functions import FUNCTION_NAMES
-
         if text in self.scope.functions or text in FUNCTION_NAMES:
             return self.fail(errors.function_as_value(text, span), span)
         known = {*self.scope.names, *self.scope.later, *env.indices, *env.arguments}
         return self.fail(errors.unknown_name(text, span, known), span)
 
     def _variable(self, variable: Variable, span: Span) -> Value:
-        shape = tuple(u - o for u, o in zip(variable.shape, variable.origin, strict=True))
-        return Value(shape, lambda place: self.read(variable, place, span), span, simple=True)
+        def at(place: Place) -> Scalar:
+            if variable.index_of is not None:
+                return Count(atom(Entry(variable.name, place)))
+            return Read(variable.name, place, span)
 
-    def read(self, variable: Variable, place: tuple[Integer, ...], span: Span) -> Scalar:
-        """One element; integer data is a count."""
-        if variable.index_of is not None:
-            return Count(atom(Entry(variable.name, place)))
-        return Read(variable.name, place, span)
+        return Value(variable.stored_shape, at, span, simple=True)
 
     def _chain(self, chain: tree.Chain, env: Environment) -> Value:
         operators_used = {operator for operator, _ in chain.rest}
@@ -216,8 +222,6 @@ class Elaborator:
             if result.broken or right.broken:
                 result = broken_value(span)
             elif operator == "@":
-                from symopt.typed.products import matrix_product
-
                 result = matrix_product(self, result, right, span)
             elif operator == "*":
                 result = self.elementwise((result, right), _product, span, "multiply")
@@ -234,8 +238,10 @@ class Elaborator:
         signs = tuple(sign for sign, _ in terms)
 
         def add(scalars: tuple[Scalar, ...]) -> Scalar:
-            signed = (s if sign == "+" else _negated(s) for sign, s in zip(signs, scalars, strict=True))
-            return Sum(tuple(signed))
+            signed = (
+                s if sign == "+" else _negated(s) for sign, s in zip(signs, scalars, strict=True)
+            )
+            return Sum(tuple(signed), chain.span)
 
         action = "subtract" if set(signs[1:]) == {"-"} else "add"
         return self.elementwise(tuple(value for _, value in terms), add, chain.span, action)
@@ -261,6 +267,7 @@ class Elaborator:
                     ),
                     span,
                 )
+            so_far = so_far if common == shape else value
             shape = common
         return mapped(shape, values, combine, span)
 
@@ -268,7 +275,7 @@ class Elaborator:
         base = self.value(power.base, env)
         exponent = _integer_literal(power.exponent)
         if exponent is not None and not base.broken:
-            return mapped(base.shape, (base,), lambda s: _integer_power(s[0], exponent), power.span)
+            return mapped(base.shape, (base,), lambda s: IntegerPower(s[0], exponent), power.span)
         other = self.value(power.exponent, env)
         return self.elementwise(
             (base, other), _applied(operators.power, power.span), power.span, "raise"
@@ -281,9 +288,7 @@ class Elaborator:
         match expression:
             case tree.Not(operand):
                 values = (self.value(operand, env),)
-                return self.elementwise(
-                    values, _applied(operators.negation, span), span, "negate"
-                )
+                return self.elementwise(values, _applied(operators.negation, span), span, "negate")
             case tree.Logical(operator, operands):
                 join = operators.both if operator == "and" else operators.either
                 values = tuple(self.value(operand, env) for operand in operands)
@@ -304,7 +309,7 @@ class Elaborator:
         condition = self.value(expression.condition, env)
         if condition.broken:
             return condition
-        probe = condition.at(tuple(loop_index(loop) for loop in self.loops_over(condition.shape)))
+        probe = condition.at(tuple(index(loop.index) for loop in self.loops_over(condition.shape)))
         with self.guarded(probe):
             then = self.value(expression.then, env)
             otherwise = self.value(expression.otherwise, env)
@@ -331,240 +336,10 @@ class Elaborator:
             result: Scalar = Number(math.nan)
             for number, element in reversed(tuple(enumerate(elements))):
                 here = Apply(operators.equal, (Count(place[0]), Number(float(number))), array.span)
-                result = Apply(
-                    operators.select, (here, element.at(place[1:]), result), array.span
-                )
+                result = Apply(operators.select, (here, element.at(place[1:]), result), array.span)
             return result
 
         return Value((constant(len(elements)), *shapes.pop()), at, array.span)
-
-    # ── subscripts ───────────────────────────────────────────────────────────────────────────
-
-    def _subscript(self, expression: tree.Subscript, env: Environment) -> Value:
-        base = self.value(expression.base, env)
-        if base.broken:
-            for subscript in expression.subscripts:
-                if not isinstance(subscript, tree.Slice):
-                    self.integer(subscript, env)
-            return broken_value(expression.span)
-        name = expression.base.name if isinstance(expression.base, tree.Name) else "the array"
-        variable = self._variable_behind(expression.base, env)
-        if len(expression.subscripts) > len(base.shape):
-            found = len(expression.subscripts)
-            return self.fail(
-                errors.too_many_subscripts(name, base.shape, found, expression.span),
-                expression.span,
-            )
-        fixed: list[Integer | None] = []  # None keeps the axis
-        starts: list[Integer] = []
-        shape: list[Integer] = []
-        for axis, subscript in enumerate(expression.subscripts):
-            origin = variable.origin[axis] if variable else constant(0)
-            extent = base.shape[axis]
-            if isinstance(subscript, tree.Slice):
-                start, stop = self._slice(subscript, extent, origin, name, env)
-                fixed.append(None)
-                starts.append(start - origin)
-                shape.append(stop - start)
-                continue
-            place = self.integer(subscript, env)
-            if place is None:
-                return broken_value(expression.span)
-            fixed.append(self.placed(place, origin, origin + extent, subscript.span, name) - origin)
-        rest = len(base.shape) - len(fixed)
-        fixed += [None] * rest
-        starts += [constant(0)] * rest
-        shape += base.shape[len(base.shape) - rest :]
-
-        def at(place: tuple[Integer, ...]) -> Scalar:
-            kept = iter(zip(place, starts, strict=True))
-            moved = (sum(next(kept), constant(0)) if f is None else f for f in fixed)
-            scalar = base.at(tuple(moved))
-            return Read(scalar.tensor, scalar.indices, expression.span) if isinstance(scalar, Read) else scalar
-
-        return Value(tuple(shape), at, expression.span, base.simple)
-
-    def _variable_behind(self, base: tree.Expression, env: Environment) -> Variable | None:
-        if isinstance(base, tree.Name) and base.name not in env.arguments:
-            return self.scope.variables.get(base.name)
-        return None
-
-    def _slice(
-        self, part: tree.Slice, extent: Integer, origin: Integer, name: str, env: Environment
-    ) -> tuple[Integer, Integer]:
-        start = self.integer(part.start, env) if part.start else origin
-        stop = self.integer(part.stop, env) if part.stop else origin + extent
-        start, stop = start or origin, stop or origin + extent
-        beyond = stop - (origin + extent)
-        if beyond.value is not None and beyond.value > 0:
-            self.report.add(
-                errors.out_of_range(f"{start}:{stop}", extent, f"ends at {stop}", part.span, name)
-            )
-        return start, stop
-
-    def placed(
-        self, place: Integer, lower: Integer, upper: Integer, span: Span, name: str
-    ) -> Integer:
-        """An index as it is used: proven inside, clamped under a guard, or left to be checked."""
-        sizes = self.index_sizes
-        if inside(place, lower, upper, self.ranges, sizes):
-            return place
-        if any(place.indices & guard for guard in self.guards):
-            return atom(Clamp(place - lower, upper - lower)) + lower
-        low = least(place, self.ranges, sizes) - lower
-        high = greatest(place, self.ranges, sizes) - upper
-        if low.value is not None and low.value < 0 and not place.tensors:
-            if place.value is not None:
-                self.report.add(errors.negative_index(span))
-            else:
-                reach = f"reaches {low + lower}"
-                self.report.add(errors.out_of_range(span.text, upper - lower, reach, span, name))
-        elif high.value is not None and nonnegative(high) and not place.tensors:
-            reach = f"reaches {high + upper}"
-            self.report.add(errors.out_of_range(span.text, upper - lower, reach, span, name))
-        return place
-
-    def integer(self, expression: tree.Expression, env: Environment) -> Integer | None:
-        """An integer expression of dims, indices and integer data; None after a report."""
-        match expression:
-            case tree.Number(value, True):
-                return constant(int(value))
-            case tree.Negate(operand):
-                inner = self.integer(operand, env)
-                return None if inner is None else -inner
-            case tree.Chain(first, rest) if not {"/", "@"} & {operator for operator, _ in rest}:
-                return self._integer_chain(first, rest, env)
-        value = self.value(expression, env)
-        if value.broken:
-            return None
-        if not value.shape:
-            scalar = value.scalar
-            if isinstance(scalar, Count):
-                return scalar.value
-        what = f"shape {errors.shape_text(value.shape)}" if value.shape else "a real number"
-        self.report.add(errors.real_index(expression.span, what))
-        return None
-
-    def _integer_chain(
-        self,
-        first: tree.Expression,
-        rest: Iterable[tuple[tree.Operator, tree.Expression]],
-        env: Environment,
-    ) -> Integer | None:
-        result = self.integer(first, env)
-        for operator, operand in rest:
-            right = self.integer(operand, env)
-            if result is None or right is None:
-                return None
-            match operator:
-                case "+":
-                    result = result + right
-                case "-":
-                    result = result - right
-                case "*":
-                    result = result * right
-                case "//":
-                    result = result // right
-                case _:
-                    result = result % right
-        return result
-
-    # ── loops ────────────────────────────────────────────────────────────────────────────────
-
-    def clause_range(
-        self, clause: tree.ForClause, where: tuple[tree.Expression, ...], env: Environment
-    ) -> Axis | None:
-        """The range of one `for` clause: as written, or read off the axes used in `where`."""
-        if clause.stop is None:
-            return self.inferred_range(clause.index, clause.span, where, env)
-        lower = self.integer(clause.start, env) if clause.start else constant(0)
-        upper = self.integer(clause.stop, env)
-        if lower is None or upper is None:
-            return None
-        return Axis(lower, upper, clause.span)
-
-    def inferred_range(
-        self, name: str, span: Span, where: tuple[tree.Expression, ...], env: Environment
-    ) -> Axis | None:
-        """The range that the axes an index is used on agree on."""
-        axes = [axis for part in where for axis in axes_used(self, name, part, env)]
-        if not axes:
-            self.report.add(errors.no_range(name, span))
-            return None
-        for other in axes[1:]:
-            if not axes[0].same(other):
-                places = axes[0].span, other.span
-                self.report.add(errors.two_dims(name, axes[0].upper, other.upper, places))
-                return None
-        return axes[0]
-
-    def bound_clauses(
-        self,
-        clauses: Iterable[tree.ForClause],
-        where: tuple[tree.Expression, ...],
-        env: Environment,
-    ) -> tuple[tuple[Range, ...], Environment] | None:
-        """Loops for the clauses, in order, and the environment inside them."""
-        loops: list[Range] = []
-        for clause in clauses:
-            if clause.index in env.indices:
-                self.report.add(errors.index_shadows(clause.index, clause.span))
-                return None
-            axis = self.clause_range(clause, where, env)
-            if axis is None:
-                return None
-            loop = self.new_index(clause.index, axis.lower, axis.upper)
-            loops.append(loop)
-            env = env.with_index(clause.index, index(loop.index))
-        return tuple(loops), env
-
-    def reduce(
-        self, reduction: ReductionName, loops: tuple[Range, ...], body: Scalar, span: Span
-    ) -> Scalar:
-        return Reduce(reduction, loops, body, span) if loops else body
-
-    # ── sharing ──────────────────────────────────────────────────────────────────────────────
-
-    def shared(self, value: Value, stem: str) -> Value:
-        """The value under a name of its own, so that using it twice computes it once."""
-        if value.simple or value.broken:
-            return value
-        own = self.loops_over(value.shape)
-        places = tuple(index(loop.index) for loop in own)
-        body = value.at(places)
-        outer_names = depends_on(
-            frozenset(free_indices(body)) - {loop.index for loop in own}, self.ranges
-        )
-        outer = tuple(loop for name, loop in self.ranges.items() if name in outer_names)
-        name = self.fresh(f"~{stem}")  # no name in a file starts like this
-        outer_places = tuple(index(loop.index) for loop in outer)
-        sizes = self.index_sizes
-        shape = tuple(greatest(place, self.ranges, sizes) + 1 for place in outer_places)
-        self.introduced.append(
-            Definition(
-                name=name,
-                axes=outer + own,
-                target=outer_places + places,
-                shape=shape + value.shape,
-                origin=(constant(0),) * (len(outer) + len(own)),
-                body=body,
-                accumulate=False,
-                auxiliary=True,
-                mark=None,
-                description=None,
-                span=value.span,
-            )
-        )
-        return Value(
-            value.shape,
-            lambda place: Read(name, outer_places + place, value.span),
-            value.span,
-            simple=True,
-        )
-
-
-def loop_index(loop: Range) -> Integer:
-    return index(loop.index)
 
 
 def _negated(scalar: Scalar) -> Scalar:
@@ -590,10 +365,6 @@ def _folded(function: Elementwise, span: Span) -> Callable[[tuple[Scalar, ...]],
         return result
 
     return fold
-
-
-def _integer_power(base: Scalar, exponent: int) -> Scalar:
-    return IntegerPower(base, exponent)
 
 
 def _integer_literal(expression: tree.Expression) -> int | None:

@@ -1,4 +1,4 @@
-"""The diagnostics of the typed stage: names, shapes, indices and ranges."""
+"""The diagnostics of the typed stage: names and shapes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return f"did you mean `{near[0]}`?" if near else None
 
 
-def _problem(
+def problem(
     kind: Kind,
     code: str,
     message: str,
@@ -42,7 +42,7 @@ def _problem(
 
 
 def unknown_name(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "unknown-name",
         f"`{name}` is not defined",
@@ -53,7 +53,7 @@ def unknown_name(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
 
 
 def used_before(name: str, span: Span, defined: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "used-before-definition",
         f"`{name}` is used before it is defined",
@@ -65,7 +65,7 @@ def used_before(name: str, span: Span, defined: Span) -> Diagnostic:
 
 
 def duplicate_name(name: str, span: Span, first: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "duplicate-name",
         f"`{name}` is already defined",
@@ -77,7 +77,7 @@ def duplicate_name(name: str, span: Span, first: Span) -> Diagnostic:
 
 
 def not_supported(what: str, span: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "not-supported",
         f"{what} are part of the language but not yet supported by this version",
@@ -86,19 +86,9 @@ def not_supported(what: str, span: Span) -> Diagnostic:
     )
 
 
-def reserved_name(name: str, span: Span, what: str) -> Diagnostic:
-    return _problem(
-        Kind.PARSE,
-        "reserved-name",
-        f"`{name}` cannot be defined: it is {what}",
-        span,
-        help=f"choose another name, such as `{name}_`",
-    )
-
-
 def unknown_function(name: str, span: Span, known: Iterable[str], is_value: bool) -> Diagnostic:
     help_text = f"`{name}` is an array: index it with brackets, `{name}[...]`" if is_value else None
-    return _problem(
+    return problem(
         Kind.PARSE,
         "unknown-function",
         f"there is no function `{name}`",
@@ -108,7 +98,7 @@ def unknown_function(name: str, span: Span, known: Iterable[str], is_value: bool
 
 
 def function_as_value(name: str, span: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "function-as-value",
         f"`{name}` is a function",
@@ -118,8 +108,8 @@ def function_as_value(name: str, span: Span) -> Diagnostic:
     )
 
 
-def wrong_arguments(name: str, expected: str, found: int, span: Span) -> Diagnostic:
-    return _problem(
+def wrong_arguments(name: str, expected: str, found: int | str, span: Span) -> Diagnostic:
+    return problem(
         Kind.PARSE,
         "wrong-arguments",
         f"`{name}` takes {expected}, found {found}",
@@ -129,7 +119,7 @@ def wrong_arguments(name: str, expected: str, found: int, span: Span) -> Diagnos
 
 def unknown_keyword(name: str, keyword: str, span: Span, allowed: Iterable[str]) -> Diagnostic:
     options = ", ".join(f"`{a}=`" for a in allowed)
-    return _problem(
+    return problem(
         Kind.PARSE,
         "unknown-keyword",
         f"`{name}` has no argument `{keyword}=`",
@@ -139,13 +129,44 @@ def unknown_keyword(name: str, keyword: str, span: Span, allowed: Iterable[str])
 
 
 def recursive_function(name: str, span: Span) -> Diagnostic:
-    return _problem(
-        Kind.PARSE, "recursive-function", f"`{name}` calls itself", span, "recursive call here"
+    return problem(
+        Kind.PARSE,
+        "recursive-function",
+        f"`{name}` calls itself",
+        span,
+        "recursive call here",
+        help="functions are expanded where they are called: write a sum or product over an index",
+    )
+
+
+def random_elsewhere(name: str, span: Span) -> Diagnostic:
+    return problem(
+        Kind.PARSE,
+        "random-outside-start",
+        f"`{name}(...)` draws random numbers, which only starts of parameters may do",
+        span,
+        help=f"write it behind `init`: `param w[d] init {name}(0, 1)`",
+    )
+
+
+def used_in_itself(name: str, span: Span) -> Diagnostic:
+    return problem(
+        Kind.PARSE,
+        "used-in-itself",
+        f"`{name}` is used in its own definition",
+        span,
+        help="a name is defined once, from others: choose another name for one of the two",
+    )
+
+
+def repeated_argument(name: str, span: Span, function: str) -> Diagnostic:
+    return problem(
+        Kind.PARSE, "duplicate-name", f"`{function}` has two arguments named `{name}`", span
     )
 
 
 def missing_objective(span: Span, empty: bool) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "missing-objective",
         "the file is empty" if empty else "there is nothing to minimize",
@@ -155,7 +176,7 @@ def missing_objective(span: Span, empty: bool) -> Diagnostic:
 
 
 def no_params(span: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "no-params",
         "there are no unknowns",
@@ -166,7 +187,7 @@ def no_params(span: Span) -> Diagnostic:
 
 
 def second_objective(span: Span, first: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "second-objective",
         "there is more than one objective",
@@ -177,7 +198,7 @@ def second_objective(span: Span, first: Span) -> Diagnostic:
 
 
 def loss_with_minimize(span: Span, objective: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "loss-with-minimize",
         "`loss` and `minimize` cannot both say what the objective is",
@@ -189,7 +210,7 @@ def loss_with_minimize(span: Span, objective: Span) -> Diagnostic:
 
 def unknown_loss(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
     known = sorted(known)
-    return _problem(
+    return problem(
         Kind.PARSE,
         "unknown-loss",
         f"there is no loss `{name}`",
@@ -209,7 +230,7 @@ def cannot_combine(
     right_span: Span,
     span: Span,
 ) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.SHAPE,
         "shape-mismatch",
         f"cannot {what} {shape_text(left)} and {shape_text(right)}",
@@ -225,7 +246,7 @@ def cannot_combine(
 def wrong_shape(
     what: str, expected: Sequence[Integer], found: Sequence[Integer], span: Span
 ) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.SHAPE,
         "wrong-shape",
         f"{what}: expected {shape_text(expected)}, found {shape_text(found)}",
@@ -233,8 +254,25 @@ def wrong_shape(
     )
 
 
+def wrong_argument_shape(
+    name: str,
+    expected: Sequence[Integer],
+    found: Sequence[Integer],
+    span: Span,
+    declared: Span,
+) -> Diagnostic:
+    return problem(
+        Kind.SHAPE,
+        "wrong-shape",
+        f"argument `{name}` must have shape {shape_text(expected)}, found {shape_text(found)}",
+        span,
+        f"this is {shape_text(found)}",
+        also=(Label(declared, "declared here"),),
+    )
+
+
 def not_scalar(what: str, shape: Sequence[Integer], span: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.SHAPE,
         "not-a-number",
         f"{what} must be a single number, found shape {shape_text(shape)}",
@@ -244,128 +282,49 @@ def not_scalar(what: str, shape: Sequence[Integer], span: Span) -> Diagnostic:
 
 
 def too_many_subscripts(name: str, shape: Sequence[Integer], found: int, span: Span) -> Diagnostic:
-    return _problem(
+    if not shape:
+        message = f"`{name}` is a number: it has no axes to index"
+    else:
+        axes = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
+        message = f"`{name}` has {axes}, found {found} subscripts"
+    return problem(
         Kind.SHAPE,
         "too-many-subscripts",
-        f"`{name}` has {len(shape)} {'axis' if len(shape) == 1 else 'axes'}, found {found} subscripts",
+        message,
         span,
-        f"shape {shape_text(shape)}",
+        f"`{name}` has shape {shape_text(shape)}" if shape else "",
+        help=None if shape else "drop the brackets",
     )
 
 
 def bad_axis(axis: str, shape: Sequence[Integer], span: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.SHAPE, "bad-axis", f"there is no axis {axis} in shape {shape_text(shape)}", span
     )
 
 
-def needs_array(name: str, span: Span) -> Diagnostic:
-    return _problem(
+def needs_array(name: str, span: Span, verb: str = "reduces") -> Diagnostic:
+    help_text = {
+        "reduces": f"give it an array, or indices: `{name}(... for i)`",
+        "takes": "give it an array: it works along the last axis",
+        "multiplies": "for numbers, `*` is the product",
+    }[verb]
+    return problem(
+        Kind.SHAPE, "needs-array", f"`{name}` {verb} arrays, found a number", span, help=help_text
+    )
+
+
+def dim_default(name: str, found: str, span: Span) -> Diagnostic:
+    return problem(
         Kind.SHAPE,
-        "needs-array",
-        f"`{name}` reduces an array, found a number",
+        "dim-default",
+        f"the default of dim `{name}` must be a whole number, found {found}",
         span,
-        help=f"give it an array, or indices: `{name}(e for i)`",
+        help="sizes made of other dims are written where they are used: `w[2*k + 1]`",
     )
 
 
-# ── indices and ranges ───────────────────────────────────────────────────────────────────────
-
-
-def real_index(span: Span, what: str) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "real-index",
-        f"an index must be an integer, found {what}",
-        span,
-        help="indices are made of numbers, dims, loop indices and integer data "
-        "(`data c[n] in k`)",
-    )
-
-
-def two_dims(index: str, first: Integer, second: Integer, places: tuple[Span, Span]) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "index-with-two-dims",
-        f"index `{index}` runs over both {first} and {second}",
-        places[1],
-        f"here over {second}",
-        also=(Label(places[0], f"here over {first}"),),
-        help=f"write the range: `for {index} in range(...)`, or use two indices",
-    )
-
-
-def no_range(index: str, span: Span) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "no-range",
-        f"the range of `{index}` cannot be read off the axes it is used on",
-        span,
-        help=f"write it: `for {index} in range(...)`",
-    )
-
-
-def unbound_index(index: str, span: Span, target: str) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "unbound-index",
-        f"index `{index}` is not bound on the left",
-        span,
-        help=f"sum over it, `sum(... for {index})`, or accumulate: `{target} += ...`",
-    )
-
-
-def out_of_range(text: str, extent: Integer, reach: str, span: Span, name: str) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "index-out-of-range",
-        f"index `{text}` leaves the axis of `{name}`, which has size {extent}",
-        span,
-        reach,
-        help="shorten the range, `for i in range(...)`, or guard the read: `... if ... else 0`",
-    )
-
-
-def negative_index(span: Span) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "negative-index",
-        "an index cannot be negative",
-        span,
-        help="count from the front: the last entry of `x[n]` is `x[n-1]`",
-    )
-
-
-def filtered_definition(span: Span) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "filtered-definition",
-        "a definition gives every element a value, so it cannot have a filter",
-        span,
-        help="say what the others are, `a if condition else b`, or accumulate with `+=`",
-    )
-
-
-def index_shadows(index: str, span: Span) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "index-in-use",
-        f"index `{index}` is already running in an outer sum or definition",
-        span,
-        help="use another letter",
-    )
-
-
-def integer_only(what: str, span: Span) -> Diagnostic:
-    return _problem(
-        Kind.SHAPE,
-        "not-an-integer",
-        f"{what} must be an integer expression of dims, indices and integer data",
-        span,
-    )
-
-
-# ── derivatives ──────────────────────────────────────────────────────────────────────────────
+# ── what may be read, and what is never read ─────────────────────────────────────────────────
 
 
 def never_used(name: str, span: Span) -> Diagnostic:
@@ -379,7 +338,7 @@ def never_used(name: str, span: Span) -> Diagnostic:
 
 
 def reads_unknowns(name: str, span: Span) -> Diagnostic:
-    return _problem(
+    return problem(
         Kind.PARSE,
         "reads-unknowns",
         f"starts, bounds and defaults are made of numbers, dims and data, found `{name}`",

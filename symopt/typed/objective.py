@@ -72,22 +72,24 @@ def _define(unit: Unit, body: Scalar, span: Span) -> Definition:
 
 def _term(unit: Unit, residual: Definition) -> Scalar:
     """What one residual array adds to the objective."""
-    loops = tuple(
-        unit.elaborator.new_index("k", constant(0), size) for size in residual.shape
-    )
+    loops = tuple(unit.elaborator.new_index("k", constant(0), size) for size in residual.shape)
     place = tuple(index(loop.index) for loop in loops)
     square = IntegerPower(Read(residual.name, place, residual.span), 2)
     written = unit.losses.get(residual.name)
     loss = _loss(unit, written) if written else None
     if written is None or loss is None:
-        return unit.elaborator.reduce("sum", loops, square, residual.span)
+        return _total(loops, square, residual.span)
     record, scale = loss
     if written.elementwise or len(loops) <= 1:
         rho = Apply(record.rho, (square, scale), written.span)
-        return unit.elaborator.reduce("sum", loops, rho, residual.span)
+        return _total(loops, rho, residual.span)
     squares = _squares_per_observation(unit, residual, loops, square)
     rho = Apply(record.rho, (squares, scale), written.span)
-    return unit.elaborator.reduce("sum", loops[:1], rho, residual.span)
+    return Reduce("sum", loops[:1], rho, residual.span)
+
+
+def _total(loops: tuple[Range, ...], body: Scalar, span: Span) -> Scalar:
+    return Reduce("sum", loops, body, span) if loops else body
 
 
 def _squares_per_observation(

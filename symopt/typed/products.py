@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from symopt.source import Span
 from symopt.typed import errors
-from symopt.typed.program import Product, Scalar
+from symopt.typed.program import Product, Reduce, Scalar
+from symopt.typed.sharing import shared
 from symopt.typed.values import Place, Value, broadcast_at, broadcast_shapes, broken_value
 from symopt.types import constant, index
 
@@ -20,19 +21,17 @@ def matrix_product(elaborator: Elaborator, left: Value, right: Value, span: Span
         return broken_value(span)
     for side in (left, right):
         if not side.shape:
-            return elaborator.fail(errors.needs_array("@", side.span), span)
+            return elaborator.fail(errors.needs_array("@", side.span, "multiplies"), span)
     rows, columns = left.shape[:-1][-1:], right.shape[-1:] if len(right.shape) > 1 else ()
-    inner = right.shape[-2] if len(right.shape) > 1 else right.shape[0]
+    inner = right.shape[max(len(right.shape) - 2, 0)]
     batch = broadcast_shapes(left.shape[:-2], right.shape[:-2])
     if left.shape[-1] != inner or batch is None:
         return elaborator.fail(
-            errors.cannot_combine(
-                "multiply", left.shape, right.shape, left.span, right.span, span
-            ),
+            errors.cannot_combine("multiply", left.shape, right.shape, left.span, right.span, span),
             span,
         )
-    a = elaborator.shared(left, "left")
-    b = elaborator.shared(right, "right")
+    a = shared(elaborator, left, "left")
+    b = shared(elaborator, right, "right")
     common = batch
 
     def at(place: Place) -> Scalar:
@@ -45,6 +44,6 @@ def matrix_product(elaborator: Elaborator, left: Value, right: Value, span: Span
         a_place = outer + row + k if len(left.shape) > 1 else k
         b_place = outer + k + column if len(right.shape) > 1 else k
         product = Product((broadcast_at(a, a_shape, a_place), broadcast_at(b, b_shape, b_place)))
-        return elaborator.reduce("sum", (loop,), product, span)
+        return Reduce("sum", (loop,), product, span)
 
     return Value(common + rows + columns, at, span)

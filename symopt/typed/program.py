@@ -47,6 +47,7 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class Sum:
     terms: tuple[Scalar, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,15 @@ class Definition:
     span: Span = _place()
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A stable form taken in place of what is written at `span`, as a rule in words."""
+
+    span: Span
+    before: str
+    after: str
+
+
 @dataclass(frozen=True)
 class Program:
     """What a file means. `definitions` are in an order in which each reads only earlier ones."""
@@ -176,6 +186,7 @@ class Program:
     maximize: bool
     least_squares: bool  # the objective is the plain sum of squares of all residuals
     sample: str | None
+    rewrites: tuple[Rewrite, ...] = ()
 
     def marked(self, *marks: str) -> tuple[str, ...]:
         """Names of the definitions with one of these marks, in source order."""

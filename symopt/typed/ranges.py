@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from symopt.types import Clamp, Dim, Entry, Index, Integer, Range, constant
+from symopt.types import (
+    Atom,
+    Clamp,
+    Dim,
+    Entry,
+    Index,
+    Integer,
+    Quotient,
+    Range,
+    Remainder,
+    constant,
+)
 
 
 def greatest(value: Integer, ranges: Mapping[str, Range], sizes: Mapping[str, Integer]) -> Integer:
@@ -28,19 +39,29 @@ def _extreme(
         product = constant(coefficient)
         up = largest == (coefficient > 0)
         for item in monomial:
-            match item:
-                case Index(name) if name in ranges:
-                    loop = ranges[name]
-                    bound = loop.upper - 1 if up else loop.lower
-                    product = product * _extreme(bound, ranges, sizes, largest=up)
-                case Entry(tensor, _) if tensor in sizes:
-                    product = product * (sizes[tensor] - 1 if up else constant(0))
-                case Clamp(_, extent):
-                    product = product * (extent - 1 if up else constant(0))
-                case _:
-                    product = product * Integer((((item,), 1),))
+            product = product * _extreme_atom(item, ranges, sizes, up)
         total = total + product
     return total
+
+
+def _extreme_atom(
+    item: Atom, ranges: Mapping[str, Range], sizes: Mapping[str, Integer], up: bool
+) -> Integer:
+    match item:
+        case Index(name) if name in ranges:
+            loop = ranges[name]
+            bound = loop.upper - 1 if up else loop.lower
+            return _extreme(bound, ranges, sizes, largest=up)
+        case Entry(tensor, _) if tensor in sizes:
+            return sizes[tensor] - 1 if up else constant(0)
+        case Clamp(_, extent):
+            return extent - 1 if up else constant(0)
+        case Quotient(numerator, denominator) if (denominator.value or 0) > 0:
+            return _extreme(numerator, ranges, sizes, largest=up) // denominator
+        case Remainder(_, denominator) if nonnegative(denominator):
+            return denominator - 1 if up else constant(0)
+        case _:
+            return Integer((((item,), 1),))
 
 
 def nonnegative(value: Integer) -> bool:

@@ -15,6 +15,7 @@ from symopt.typed.program import (
     Scalar,
     Sum,
 )
+from symopt.types import Atom, Entry, Index
 
 
 def parts(scalar: Scalar) -> tuple[Scalar, ...]:
@@ -38,6 +39,21 @@ def tensors_read(scalar: Scalar) -> Iterator[str]:
         if isinstance(current, Read):
             yield current.tensor
         pending.extend(parts(current))
+
+
+def integer_atoms(scalar: Scalar) -> frozenset[Atom]:
+    """The loop indices and entries of integer data whose values a scalar depends on."""
+    found: set[Atom] = set()
+    pending = [scalar]
+    while pending:
+        current = pending.pop()
+        match current:
+            case Count(value):
+                found.update(value.atoms())
+            case Read(_, places):
+                found.update(item for place in places for item in place.atoms())
+        pending.extend(parts(current))
+    return frozenset(item for item in found if isinstance(item, Index | Entry))
 
 
 def free_indices(scalar: Scalar) -> Iterator[str]:

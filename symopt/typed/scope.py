@@ -14,13 +14,21 @@ from symopt.types import Integer, Range
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A tensor by name. `index_of` marks integer data; `origin` is the least index per axis."""
+    """A tensor by name. `index_of` marks integer data.
+
+    Per axis, indices run from `origin` up to, not including, `shape`.
+    """
 
     name: str
     shape: tuple[Integer, ...]
     origin: tuple[Integer, ...]
     index_of: Integer | None
     span: Span
+
+    @property
+    def stored_shape(self) -> tuple[Integer, ...]:
+        """How many elements there are per axis."""
+        return tuple(end - low for end, low in zip(self.shape, self.origin, strict=True))
 
 
 @dataclass(slots=True)
@@ -32,6 +40,8 @@ class Scope:
     functions: dict[str, tree.FunctionDefinition] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)  # names whose definition failed
     later: dict[str, Span] = field(default_factory=dict)  # definitions still to come
+    defining: str | None = None  # the definition at hand
+    imports: bool = False  # whether functions may come from another file
 
     @property
     def names(self) -> set[str]:

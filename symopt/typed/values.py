@@ -74,7 +74,10 @@ def broadcast_at(value: Value, shape: Shape, place: Place) -> Scalar:
 
 
 def mapped(
-    shape: Shape, values: Iterable[Value], combine: Callable[[tuple[Scalar, ...]], Scalar], span: Span
+    shape: Shape,
+    values: Iterable[Value],
+    combine: Callable[[tuple[Scalar, ...]], Scalar],
+    span: Span,
 ) -> Value:
     """Elementwise: `combine` applied to the values broadcast to `shape`."""
     operands = tuple(values)

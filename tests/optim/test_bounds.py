@@ -70,6 +70,14 @@ def test_held_entries():
     np.testing.assert_array_equal(bounded.leaving(x, -gradient), [True, False, True, False])
 
 
+def test_directions_are_cut_at_open_ends_only():
+    x, direction = np.array([1.0, 1.0]), np.array([-5.0, 3.0])
+    np.testing.assert_allclose(
+        box([0, 0], [inf, 2], is_open=True).shortened(x, direction), [-0.99, 0.99]
+    )
+    np.testing.assert_array_equal(box([0, 0], [inf, 2]).shortened(x, direction), direction)
+
+
 def test_unbounded():
     assert box([-inf], [inf]).unbounded
     assert not box([0], [inf]).unbounded

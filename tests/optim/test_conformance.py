@@ -120,6 +120,54 @@ def test_iterates_respect_bounds(method):
     assert result.x[1] == 0.25
 
 
+class _Open:
+    """A problem whose bounds are open."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    @property
+    def open_bounds(self):
+        return np.ones(self.inner.n, bool), np.ones(self.inner.n, bool)
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.bounds], ids=lambda m: m.name)
+def test_a_minimum_at_an_open_bound_is_approached(method):
+    problem = _Open(
+        objective(
+            residuals=lambda x: np.array([x[0] + 1, x[1] - 2, x[0] - x[1]]),
+            jac=lambda x: np.array([[1.0, 0.0], [0.0, 1.0], [1.0, -1.0]]),
+            bounds=[(0, None), (None, None)],
+        ).sized(2)
+    )
+    visited = [state.point.x for state in iterate(problem, method.name, x0=[1.0, 1.0])]
+    assert all(x[0] > 0 for x in visited)
+    result = minimize(problem, method.name, x0=[1.0, 1.0])
+    assert result.success, result.message
+    np.testing.assert_allclose(result.x, [0.0, 1.0], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["gradient-descent", "bfgs"])
+def test_a_scale_parameter_with_an_open_bound(name):
+    """The normal distribution's likelihood; its maximum is the mean and standard deviation."""
+    sample = np.random.default_rng(0).normal(2, 0.3, size=50)
+
+    def value(p):
+        return float(np.sum((sample - p[0]) ** 2) / 2 / p[1] ** 2 + 50 * np.log(p[1]))
+
+    def gradient(p):
+        offset = sample - p[0]
+        return np.array([-np.sum(offset) / p[1] ** 2, 50 / p[1] - np.sum(offset**2) / p[1] ** 3])
+
+    problem = _Open(objective(value, grad=gradient, bounds=[(None, None), (0, None)]).sized(2))
+    result = minimize(problem, name, x0=[0.0, 5.0])
+    assert result.success, result.message
+    np.testing.assert_allclose(result.x, [sample.mean(), sample.std()], rtol=1e-5)
+
+
 def _assert_equal(left, right):
     """Equality to the last bit, through dataclasses and arrays."""
     assert type(left) is type(right)

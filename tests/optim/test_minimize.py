@@ -64,6 +64,16 @@ def test_default_method_depends_on_the_problem():
     assert without.nfev == bfgs.nfev
 
 
+def test_default_method_avoids_a_large_dense_curvature():
+    large = 301
+    problem = objective(
+        lambda x: float(x @ x),
+        grad=lambda x: 2 * x,
+        gauss_newton=lambda x: pytest.fail("a dense matrix of curvature was asked for"),
+    )
+    assert minimize(problem, x0=np.ones(large)).success
+
+
 @pytest.mark.parametrize("method", METHOD_NAMES)
 def test_iteration_limit(method):
     result = minimize(ROSENBROCK.least_squares(), method, x0=ROSENBROCK.start, max_iter=3)

@@ -18,7 +18,7 @@ def bowl(**extra):
     return objective(lambda x: float(x @ x), grad=lambda x: 2 * x, **extra)
 
 
-def ready(problem, method=None, x0=None, fixed=(), options: Mapping = {}, seed=None):  # noqa: B006
+def ready(problem, method=None, x0=None, fixed=(), options: Mapping = {}, seed=None):
     return prepare(
         problem,
         method,
@@ -49,7 +49,7 @@ class Declared:
 
 
 def declared(x0, bounds=None, is_open=False):
-    names = tuple(f"w[{i},0]" for i in range(len(x0) - 1)) + ("b",)
+    names = (*(f"w[{i},0]" for i in range(len(x0) - 1)), "b")
     flags = np.full(len(x0), is_open)
     return Declared(bowl(bounds=bounds).sized(len(x0)), np.array(x0), names, (flags, flags))
 

@@ -1,0 +1,153 @@
+"""What must hold of every kernel; a violation is our own mistake, never a user's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from symopt.loops.program import Fill, Kernel, Pass, Storage, Update
+from symopt.types import Integer, Range
+
+
+def verify(kernel: Kernel) -> Kernel:
+    """The kernel itself, if it is well-formed; an AssertionError names what is not."""
+    check = _Check(kernel)
+    for node in kernel.nodes:
+        match node:
+            case Fill():
+                check.fill(node)
+            case Update():
+                check.update(node)
+            case Pass():
+                check.run(node)
+            case _:
+                assert_never(node)
+    for name in kernel.outputs:
+        assert name in check.ready, f"output {name} is never written"
+    return kernel
+
+
+@dataclass(slots=True)
+class _Check:
+    """Walks the nodes in execution order."""
+
+    kernel: Kernel
+    ready: set[str] = field(default_factory=set)  # buffers with a value
+    read: set[str] = field(default_factory=set)  # of the buffers not local, those read so far
+    indices: set[str] = field(default_factory=set)  # that run at this point
+    inside: Pass | None = None
+    begun: set[str] = field(default_factory=set)  # buffers the pass at hand has written
+
+    def __post_init__(self) -> None:
+        buffers = self.kernel.buffers.values()
+        self.ready = {b.name for b in buffers if b.storage is Storage.GIVEN}
+
+    def run(self, node: Pass) -> None:
+        assert node.lanes >= 1
+        self.bounds(node.loop, "a pass")
+        self.inside, self.begun = node, set()
+        self.indices.add(node.loop.index)
+        read_before = set(self.read)
+        for part in node.body:
+            if isinstance(part, Fill):
+                assert self.is_local(part.buffer), f"{part.buffer} is filled once per sample"
+                self.fill(part)
+            else:
+                self.update(part)
+        late = self.begun & read_before
+        assert not late, f"{sorted(late)} are written after a node that read them"
+        self.no_sideways_reads(node)
+        # A later pass starts from nothing: local values are gone.
+        self.ready -= {b.name for b in self.kernel.buffers.values() if b.storage is Storage.LOCAL}
+        self.inside = None
+        self.indices.discard(node.loop.index)
+
+    def no_sideways_reads(self, node: Pass) -> None:
+        """What the pass writes outside itself is read in it only at the sample that wrote it."""
+        for part in node.body:
+            for read in part.reads if isinstance(part, Update) else ():
+                name = read.tensor or ""
+                if name in self.begun and not self.is_local(name):
+                    plain = any(place.index == node.loop.index for place in read.map)
+                    assert plain, f"{name} is read in the pass that writes it, at another sample"
+        updates = [part for part in node.body if isinstance(part, Update)]
+        fresh = {part.target for part in updates if part.first and not self.is_local(part.target)}
+        for part in updates:
+            if part.target in fresh:
+                plain = any(place.index == node.loop.index for place in part.place)
+                assert plain, f"{part.target} is new at each sample, yet written at others"
+
+    def fill(self, node: Fill) -> None:
+        name = node.buffer
+        assert name in self.kernel.buffers, f"{name} is no buffer"
+        assert self.kernel.buffers[name].storage is not Storage.GIVEN, f"{name} is only read"
+        assert self.inside or not self.is_local(name), f"{name} is local, and there is no sample"
+        assert name not in self.ready, f"{name} is filled over a value"
+        self.ready.add(name)
+        self.begun.add(name)
+
+    def update(self, node: Update) -> None:
+        name = node.target
+        for loop in node.loops:
+            self.bounds(loop, name)
+            assert loop.index not in self.indices, f"{name}: index {loop.index} runs twice"
+            self.indices.add(loop.index)
+        self.element(name, node.place, name)
+        self.reads(node)
+        self.writes(node)
+        self.indices -= {loop.index for loop in node.loops}
+
+    def reads(self, node: Update) -> None:
+        symbols = {read.symbol for read in node.reads}
+        unknown = node.expression.free_symbols - symbols
+        assert not unknown, f"{node.target}: {unknown} stand for nothing"
+        for read in node.reads:
+            if read.tensor is None:
+                self.known(read.map, node.target)
+                continue
+            self.element(read.tensor, read.map, node.target)
+            assert read.tensor in self.ready, f"{node.target} reads {read.tensor} before it is set"
+            assert read.tensor != node.target, f"{node.target} reads itself"
+            if not self.is_local(read.tensor):
+                self.read.add(read.tensor)
+
+    def writes(self, node: Update) -> None:
+        targets = [node.target] + ([node.winner.tensor] if node.winner else [])
+        for name in targets:
+            storage = self.kernel.buffers[name].storage
+            assert storage is not Storage.GIVEN, f"{name} is only read"
+            assert self.inside or storage is not Storage.LOCAL, f"{name} is local to no sample"
+            assert self.inside or name not in self.read, f"{name} is written after it was read"
+            self.begun.add(name)
+            if node.first:
+                assert name not in self.ready, f"{name} is not new when it is first written"
+                assert node.reduction not in ("max", "min"), f"{name} needs a start to compare with"
+            else:
+                assert name in self.ready, f"{name} is combined with nothing"
+        self.ready.update(targets)
+        if node.winner is not None:
+            self.known((node.winner.position,), node.target)
+            self.element(node.winner.tensor, node.place, node.target)
+
+    def element(self, name: str, place: tuple[Integer, ...], where: str) -> None:
+        assert name in self.kernel.buffers, f"{where}: {name} is no buffer"
+        buffer = self.kernel.buffers[name]
+        assert not buffer.integers, f"{where}: {name} holds indices"
+        assert len(place) == len(buffer.shape), f"{where}: {name} has {len(buffer.shape)} axes"
+        assert self.inside or buffer.storage is not Storage.LOCAL, f"{where}: {name} is local"
+        self.known(place, where)
+
+    def known(self, values: Iterable[Integer], where: str) -> None:
+        for value in values:
+            unknown = value.indices - self.indices
+            assert not unknown, f"{where}: {sorted(unknown)} are not running"
+            assert value.dims <= set(self.kernel.dims), f"{where}: {value} needs another dim"
+            for name in value.tensors:
+                assert self.kernel.buffers[name].integers, f"{where}: {name} is not integer data"
+
+    def bounds(self, loop: Range, where: str) -> None:
+        self.known((loop.lower, loop.upper), where)
+
+    def is_local(self, name: str) -> bool:
+        return self.kernel.buffers[name].storage is Storage.LOCAL

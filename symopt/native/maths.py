@@ -1,0 +1,339 @@
+"""Elementary functions as straight-line IR, for any number of lanes and the same bits in each.
+
+Every function is emitted inline, without fast-math flags: the order of operations is the algorithm.
+Reductions of the argument follow fdlibm (Sun Microsystems, 1993) and W. J. Cody and W. Waite,
+Software Manual for the Elementary Functions (1980); polynomials are Chebyshev fits of our own,
+to less than 1e-16 relative. Errors are at most 2 ulp for exp, log, sin and cos, 4 for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from symopt.native.text import FunctionText, Value
+
+_LOG2_E = float.fromhex("0x1.71547652b82fep+0")
+_LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")  # 32 bits: its multiples by integers are exact
+_LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
+_TWO_OVER_PI = float.fromhex("0x1.45f306dc9c883p-1")
+# π/2 in three parts of 33 bits and a rest.
+_HALF_PI = tuple(
+    map(
+        float.fromhex,
+        (
+            "0x1.921fb54400000p+0",
+            "0x1.0b4611a600000p-34",
+            "0x1.3198a2e000000p-69",
+            "0x1.b839a252049c1p-104",
+        ),
+    )
+)
+_SHIFT = 6755399441055744.0  # 1.5·2^52: adding it rounds to an integer, kept in the low bits
+_SHIFT_BITS = 0x4338000000000000
+_LARGEST_ANGLE = 1647099.0  # 2^20·π/2: up to here the multiples of the parts are exact
+
+# (exp(r) - 1 - r)/r² on |r| ≤ ln(2)/2
+_EXP = (
+    0.5000000000000001,
+    0.16666666666666669,
+    0.04166666666662399,
+    0.008333333333330051,
+    0.0013888888917281794,
+    0.00019841269863105968,
+    2.480152119021773e-05,
+    2.7557268378684192e-06,
+    2.7620138719733994e-07,
+    2.5100424157005067e-08,
+)
+# 2(atanh(s)/s - 1)/z with z = s², for s = f/(2 + f) and 1 + f in [√½, √2]
+_LOG = (
+    0.666666666666667,
+    0.3999999999989889,
+    0.28571428626253836,
+    0.22222211089379496,
+    0.1818289243253687,
+    0.15331611722055008,
+    0.14617807153417325,
+)
+# (sin(x)/x - 1)/z and (cos(x) - 1 + z/2)/z² with z = x², for |x| ≤ π/4
+_SIN = (
+    -0.16666666666666666,
+    0.008333333333330925,
+    -0.00019841269836722418,
+    2.755731608381636e-06,
+    -2.5051127944014188e-08,
+    1.5917848524808262e-10,
+)
+_COS = (
+    0.041666666666666664,
+    -0.0013888888888887382,
+    2.480158729874307e-05,
+    -2.7557317260008837e-07,
+    2.0876143827993133e-09,
+    -1.1382456778061306e-11,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Maths:
+    """Emits functions into one text. Without `fma` products and sums round separately."""
+
+    text: FunctionText
+    fma: bool = True
+
+    # ── exponentials ─────────────────────────────────────────────────────────────────────────
+
+    def exp(self, x: Value) -> Value:
+        """2^n·e^r; two scale factors make results below 2^-1022 right."""
+        x = self._clamp(x, -746.0, 710.0)
+        whole, shifted = self._rounded(x, _LOG2_E)
+        r = self._reduced(x, whole)
+        first, second = self._scales(shifted)
+        tail = self._fused(self._mul(r, r), self._polynomial(r, _EXP), r)
+        return self._mul(self._mul(self._add(self._number(1.0), tail), first), second)
+
+    def exp2(self, x: Value) -> Value:
+        x = self._clamp(x, -1076.0, 1025.0)
+        shifted = self._add(x, self._number(_SHIFT))
+        whole = self._sub(shifted, self._number(_SHIFT))
+        r = self._mul(self._sub(x, whole), self._number(0.6931471805599453))
+        first, second = self._scales(shifted)
+        tail = self._fused(self._mul(r, r), self._polynomial(r, _EXP), r)
+        return self._mul(self._mul(self._add(self._number(1.0), tail), first), second)
+
+    def expm1(self, x: Value) -> Value:
+        """2^n·(e^r - 1) + (2^n - 1), each part exact or small."""
+        clamped = self._clamp(x, -40.0, 710.0)
+        whole, shifted = self._rounded(clamped, _LOG2_E)
+        r = self._reduced(clamped, whole)
+        first, second = self._scales(shifted)
+        part = self._fused(self._mul(r, r), self._polynomial(r, _EXP), r)
+        # (part·a + (a - 1/b))·b with a·b = 2^n, 1/b a power of two: no overflow before the end.
+        inverse = self._divide(self._number(1.0), second)
+        sum_ = self._add(self._mul(part, first), self._sub(first, inverse))
+        result = self._mul(sum_, second)
+        zero = self.text.compare("fcmp oeq", x, self._number(0.0))
+        return self.text.select(zero, x, result)  # keeps the sign of zero
+
+    def tanh(self, x: Value) -> Value:
+        """-t/(t + 2) with t = expm1(-2|x|)."""
+        size = self.text.intrinsic("llvm.fabs", x)
+        t = self.expm1(self._mul(size, self._number(-2.0)))
+        ratio = self._divide(t, self._add(t, self._number(2.0)))
+        return self.text.intrinsic("llvm.copysign", ratio, x)
+
+    # ── logarithms ───────────────────────────────────────────────────────────────────────────
+
+    def log(self, x: Value) -> Value:
+        exponent, f = self._mantissa(x)
+        return self._log_special(x, self._log_of(exponent, f, None))
+
+    def log2(self, x: Value) -> Value:
+        """log(x)/ln(2), exact at powers of two."""
+        exponent, f = self._mantissa(x)
+        part = self._log_of(self._number(0.0), f, None)
+        result = self._fused(part, self._number(_LOG2_E), exponent)
+        low = self._mul(part, self._number(2.0355273740931033e-17))
+        return self._log_special(x, self._add(result, low))
+
+    def log10(self, x: Value) -> Value:
+        return self._mul(self.log(x), self._number(0.4342944819032518))
+
+    def log1p(self, x: Value) -> Value:
+        """log(u) with u = 1 + x, and what the rounding of u lost."""
+        text = self.text
+        u = self._add(self._number(1.0), x)
+        exponent, f = self._mantissa(u)
+        lost_large = self._sub(self._number(1.0), self._sub(u, x))
+        lost_small = self._sub(x, self._sub(u, self._number(1.0)))
+        large = text.compare("fcmp ogt", x, self._number(1.0))
+        lost = self._divide(text.select(large, lost_large, lost_small), u)
+        near = text.compare("fcmp oeq", exponent, self._number(0.0))
+        f = text.select(near, x, f)
+        lost = text.select(near, self._number(0.0), lost)
+        result = self._log_special(u, self._log_of(exponent, f, lost))
+        tiny = text.compare("fcmp olt", text.intrinsic("llvm.fabs", x), self._number(1e-290))
+        return text.select(tiny, x, result)
+
+    def _mantissa(self, x: Value) -> tuple[Value, Value]:
+        """k, as a double, and f with x = 2^k·(1 + f) and 1 + f in [√½, √2]."""
+        text = self.text
+        tiny = text.compare("fcmp olt", x, self._number(2.2250738585072014e-308))
+        scaled = text.select(tiny, self._mul(x, self._number(18014398509481984.0)), x)
+        bias = text.select(tiny, self._number(54.0), self._number(0.0))
+        # Adding the distance from √½ to 1 moves the cut between exponents to √½.
+        bits = text.convert("bitcast", scaled, "i64")
+        moved = text.operate("add", bits, text.integer(0x3FF0000000000000 - 0x3FE6A09E667F3BCD))
+        power = text.operate("ashr", moved, text.integer(52))
+        exponent = text.convert(
+            "sitofp", text.operate("sub", power, text.integer(1023)), "double"
+        )
+        low = text.operate("and", moved, text.integer(0x000FFFFFFFFFFFFF))
+        mantissa = text.operate("add", low, text.integer(0x3FE6A09E667F3BCD))
+        f = self._sub(text.convert("bitcast", mantissa, "double"), self._number(1.0))
+        return self._sub(exponent, bias), f
+
+    def _log_of(self, exponent: Value, f: Value, lost: Value | None) -> Value:
+        """k·ln(2) + log(1 + f) + lost = k·hi - ((f²/2 - (s·(f²/2 + R) + k·lo + lost)) - f)."""
+        s = self._divide(f, self._add(f, self._number(2.0)))
+        z = self._mul(s, s)
+        rest = self._mul(z, self._polynomial(z, _LOG))
+        half = self._mul(self._mul(f, self._number(0.5)), f)
+        small = self._mul(exponent, self._number(_LN2_LOW))
+        small = small if lost is None else self._add(small, lost)
+        inner = self._fused(s, self._add(half, rest), small)
+        high = self._mul(exponent, self._number(_LN2_HIGH))
+        return self._sub(high, self._sub(self._sub(half, inner), f))
+
+    def _log_special(self, x: Value, result: Value) -> Value:
+        text = self.text
+        infinity, nan = float("inf"), float("nan")
+        top = text.compare("fcmp ueq", x, self._number(infinity))  # inf, or nan: itself
+        result = text.select(top, x, result)
+        negative = text.compare("fcmp olt", x, self._number(0.0))
+        result = text.select(negative, self._number(nan), result)
+        zero = text.compare("fcmp oeq", x, self._number(0.0))
+        return text.select(zero, self._number(-infinity), result)
+
+    # ── sine and cosine ──────────────────────────────────────────────────────────────────────
+
+    def sin(self, x: Value) -> Value:
+        return self._circular(x, 0, "sin")
+
+    def cos(self, x: Value) -> Value:
+        return self._circular(x, 1, "cos")
+
+    def _circular(self, x: Value, quarter: int, slow: str) -> Value:
+        """By the quarter turn: ±sin or ±cos of the rest; beyond 2^20 turns by the C library."""
+        text = self.text
+        shifted = self._add(self._mul(x, self._number(_TWO_OVER_PI)), self._number(_SHIFT))
+        n = self._sub(shifted, self._number(_SHIFT))
+        high, low = self._turned(x, n)
+        sine, cosine = self._kernels(high, low)
+        turns = text.convert("bitcast", shifted, "i64")
+        turns = text.operate("add", turns, text.integer(quarter)) if quarter else turns
+        odd = text.compare("icmp ne", text.operate("and", turns, text.integer(1)), text.integer(0))
+        chosen = text.select(odd, cosine, sine)
+        sign = text.operate("shl", text.operate("and", turns, text.integer(2)), text.integer(62))
+        flipped = text.operate("xor", text.convert("bitcast", chosen, "i64"), sign)
+        result = text.convert("bitcast", flipped, "double")
+        if slow == "sin":
+            zero = text.compare("fcmp oeq", x, self._number(0.0))
+            result = text.select(zero, x, result)
+        size = text.intrinsic("llvm.fabs", x)
+        large = text.compare("fcmp uge", size, self._number(_LARGEST_ANGLE))
+        return text.rarely(large, result, lambda: text.library_call(slow, x))
+
+    def _turned(self, x: Value, n: Value) -> tuple[Value, Value]:
+        """x - n·π/2 as a sum of two doubles."""
+        p1, p2, p3, p4 = _HALF_PI
+        first = self._sub(x, self._mul(n, self._number(p1)))
+        second, lost2 = self._difference(first, self._mul(n, self._number(p2)))
+        third, lost3 = self._difference(second, self._mul(n, self._number(p3)))
+        tail = self._sub(self._add(lost2, lost3), self._mul(n, self._number(p4)))
+        high = self._add(third, tail)
+        return high, self._add(self._sub(third, high), tail)
+
+    def _difference(self, a: Value, b: Value) -> tuple[Value, Value]:
+        """a - b and its rounding error, whichever is larger (D. E. Knuth)."""
+        total = self._sub(a, b)
+        part = self._sub(total, a)
+        lost = self._sub(self._sub(a, self._sub(total, part)), self._add(b, part))
+        return total, lost
+
+    def _kernels(self, x: Value, low: Value) -> tuple[Value, Value]:
+        """sin and cos of x + low for |x| ≤ π/4."""
+        z = self._mul(x, x)
+        cube = self._mul(z, x)
+        half_low = self._mul(low, self._number(0.5))
+        higher = self._polynomial(z, _SIN[1:])
+        inner = self._sub(self._mul(z, self._sub(half_low, self._mul(cube, higher))), low)
+        sine = self._sub(x, self._sub(inner, self._mul(cube, self._number(_SIN[0]))))
+        half = self._mul(z, self._number(0.5))
+        w = self._sub(self._number(1.0), half)
+        lost = self._sub(self._sub(self._number(1.0), w), half)
+        fourth = self._mul(self._mul(z, z), self._polynomial(z, _COS))
+        cosine = self._add(w, self._add(lost, self._sub(fourth, self._mul(x, low))))
+        return sine, cosine
+
+    # ── parts ────────────────────────────────────────────────────────────────────────────────
+
+    def _rounded(self, x: Value, factor: float) -> tuple[Value, Value]:
+        """x·factor rounded to an integer; also with the integer in the low bits."""
+        shifted = self._fused(x, self._number(factor), self._number(_SHIFT))
+        return self._sub(shifted, self._number(_SHIFT)), shifted
+
+    def _reduced(self, x: Value, whole: Value) -> Value:
+        """x - whole·ln(2)."""
+        r = self._fused(whole, self._number(-_LN2_HIGH), x)
+        return self._fused(whole, self._number(-_LN2_LOW), r)
+
+    def _scales(self, shifted: Value) -> tuple[Value, Value]:
+        """Two powers of two whose product is 2^n, n from the low bits."""
+        text = self.text
+        bits = text.convert("bitcast", shifted, "i64")
+        n = text.operate("sub", bits, text.integer(_SHIFT_BITS))
+        half = text.operate("ashr", n, text.integer(1))
+        return self._power(half), self._power(text.operate("sub", n, half))
+
+    def _power(self, n: Value) -> Value:
+        text = self.text
+        biased = text.operate("add", n, text.integer(1023))
+        return text.convert("bitcast", text.operate("shl", biased, text.integer(52)), "double")
+
+    def _polynomial(self, x: Value, coefficients: tuple[float, ...]) -> Value:
+        """Estrin's scheme: pairs, then pairs of pairs, so that the chain is short."""
+        terms: list[Value] = [self._number(c) for c in coefficients]
+        power = x
+        while len(terms) > 1:
+            pairs = [
+                self._fused(power, terms[k + 1], terms[k]) if k + 1 < len(terms) else terms[k]
+                for k in range(0, len(terms), 2)
+            ]
+            terms, power = pairs, self._mul(power, power)
+        return terms[0]
+
+    def _clamp(self, x: Value, low: float, high: float) -> Value:
+        """x moved into [low, high]; nan stays."""
+        text = self.text
+        below = text.compare("fcmp olt", x, self._number(low))
+        x = text.select(below, self._number(low), x)
+        above = text.compare("fcmp ogt", x, self._number(high))
+        return text.select(above, self._number(high), x)
+
+    def _number(self, value: float) -> Value:
+        return self.text.number(value)
+
+    def _add(self, a: Value, b: Value) -> Value:
+        return self.text.operate("fadd", a, b)
+
+    def _sub(self, a: Value, b: Value) -> Value:
+        return self.text.operate("fsub", a, b)
+
+    def _mul(self, a: Value, b: Value) -> Value:
+        return self.text.operate("fmul", a, b)
+
+    def _divide(self, a: Value, b: Value) -> Value:
+        return self.text.operate("fdiv", a, b)
+
+    def _fused(self, a: Value, b: Value, c: Value) -> Value:
+        """a·b + c, rounded once where the target can."""
+        if self.fma:
+            return self.text.intrinsic("llvm.fma", a, b, c)
+        return self._add(self._mul(a, b), c)
+
+
+# By the names that records use in their lowerings.
+FUNCTIONS: dict[str, Callable[[Maths, Value], Value]] = {
+    "llvm.exp": Maths.exp,
+    "llvm.exp2": Maths.exp2,
+    "expm1": Maths.expm1,
+    "llvm.tanh": Maths.tanh,
+    "llvm.log": Maths.log,
+    "llvm.log2": Maths.log2,
+    "llvm.log10": Maths.log10,
+    "log1p": Maths.log1p,
+    "llvm.sin": Maths.sin,
+    "llvm.cos": Maths.cos,
+}

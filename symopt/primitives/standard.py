@@ -1,0 +1,79 @@
+"""Standard SymPy forms that need more than one SymPy function: truth values, choices, products.
+
+For expressions that people read. A truth value is a number, 0 or 1, as in our own primitives.
+"""
+
+from __future__ import annotations
+
+import sympy
+from sympy import S
+
+
+def indicator(condition: object) -> sympy.Expr:
+    """1 where the condition holds, else 0."""
+    return sympy.Piecewise((S.One, condition), (S.Zero, True))
+
+
+def truth(value: sympy.Expr) -> sympy.Basic:
+    """The condition of an indicator; of any other number, that it is not 0."""
+    if isinstance(value, sympy.Piecewise) and len(value.args) == 2:
+        (one, condition), (zero, otherwise) = value.args
+        if one == 1 and zero == 0 and otherwise == True:  # noqa: E712 (a SymPy truth value)
+            return condition
+    return sympy.Ne(value, 0)
+
+
+def choice(condition: sympy.Expr, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    """`a` where the condition is not 0, else `b`."""
+    return branches(truth(condition), a, b)
+
+
+def branches(condition: sympy.Basic, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    """`a` where a condition holds, else `b`, neither asking for the condition again."""
+    for part in sympy.And.make_args(condition):
+        if isinstance(part, sympy.Rel):
+            a = a.xreplace({part: S.true, part.negated: S.false})
+    if isinstance(condition, sympy.Rel):
+        b = b.xreplace({condition: S.false, condition.negated: S.true})
+    return sympy.Piecewise((a, condition), (b, True))
+
+
+def equality(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    """1 where a equals b. Data and parameters are finite, so nothing equals an infinity."""
+    infinite = a.is_infinite or b.is_infinite
+    return S.Zero if infinite else indicator(sympy.Eq(a, b))
+
+
+def inequality(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    """1 where a does not equal b."""
+    infinite = a.is_infinite or b.is_infinite
+    return S.One if infinite else indicator(sympy.Ne(a, b))
+
+
+def guarded_product(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
+    """a·b; where `a` is 0 by choice of a branch, `b` moves into the other branches."""
+    for factor in sympy.Mul.make_args(a):
+        if isinstance(factor, sympy.Piecewise) and any(value == 0 for value, _ in factor.args):
+            rest = sympy.Mul(*(other for other in sympy.Mul.make_args(a) if other is not factor), b)
+            branches = ((value * rest, condition) for value, condition in factor.args)
+            return sympy.Piecewise(*branches)
+    return sympy.Mul(a, b)
+
+
+def exponential(x: sympy.Expr) -> sympy.Expr:
+    """exp(x), with the branches of a choice that is -oo somewhere (a filter) turned into 0."""
+    filters, rest = [], []
+    for term in sympy.Add.make_args(x):
+        filtered = isinstance(term, sympy.Piecewise) and any(v == -sympy.oo for v, _ in term.args)
+        (filters if filtered else rest).append(term)
+    chosen = (sympy.Piecewise(*((sympy.exp(v), c) for v, c in term.args)) for term in filters)
+    return sympy.Mul(*chosen, sympy.exp(sympy.Add(*rest)))
+
+
+def sinc_derivative(order: sympy.Expr, x: sympy.Expr) -> sympy.Expr:
+    """The n-th derivative of sin(x)/x, continued to x = 0."""
+    n = int(order)
+    t = sympy.Symbol("t", real=True)
+    apart = sympy.diff(sympy.sin(t) / t, t, n).xreplace({t: x})
+    limit = S.Zero if n % 2 else sympy.Rational((-1) ** (n // 2), n + 1)
+    return sympy.Piecewise((limit, sympy.Eq(x, 0)), (apart, True))

@@ -1,0 +1,228 @@
+"""Brackets: integer expressions, places proven to be in range, slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from symopt.source import Span
+from symopt.syntax import tree
+from symopt.typed import errors, index_errors
+from symopt.typed.program import Count, Read, Scalar
+from symopt.typed.ranges import greatest, inside, least, nonnegative
+from symopt.typed.scope import Environment, Variable
+from symopt.typed.values import Place, Value, broken_value
+from symopt.types import Clamp, Integer, atom, constant
+
+if TYPE_CHECKING:
+    from symopt.typed.elaborate import Elaborator
+
+LARGEST = 2**53  # integers up to here are exact as numbers, and far from overflow as addresses
+
+# ── integers ─────────────────────────────────────────────────────────────────────────────────
+
+
+def integer(
+    elaborator: Elaborator, expression: tree.Expression, env: Environment, *, size: bool = False
+) -> Integer | None:
+    """An integer expression of dims, indices and integer data; None after a report.
+
+    With `size` it is the size of an axis, and a mistake is described as one.
+    """
+    found = _integer(elaborator, expression, env, size)
+    if found is not None and any(abs(factor) > LARGEST for _, factor in found.terms):
+        elaborator.report.add(index_errors.huge_integer(expression.span))
+        return None
+    return found
+
+
+def _integer(
+    elaborator: Elaborator, expression: tree.Expression, env: Environment, size: bool
+) -> Integer | None:
+    match expression:
+        case tree.Number(value, True):
+            return constant(int(min(value, 2 * LARGEST)))
+        case tree.Negate(operand):
+            inner = integer(elaborator, operand, env, size=size)
+            return None if inner is None else -inner
+        case tree.Chain(_, rest) if not {"/", "@"} & {operator for operator, _ in rest}:
+            return _chain(elaborator, expression, env, size)
+        case tree.Power(base, tree.Number(exponent, True)) if exponent <= 64:
+            inner = integer(elaborator, base, env, size=size)
+            power = constant(1)
+            for _ in range(int(exponent) if inner is not None else 0):
+                power = power * (inner or 0)
+            return None if inner is None else power
+    value = elaborator.value(expression, env)
+    if value.broken:
+        return None
+    if not value.shape and isinstance(value.scalar, Count):
+        return value.scalar.value
+    what = f"an array of shape {errors.shape_text(value.shape)}" if value.shape else "a real number"
+    report = index_errors.real_size if size else index_errors.real_index
+    elaborator.report.add(report(expression.span, what))
+    return None
+
+
+def _chain(
+    elaborator: Elaborator, chain: tree.Chain, env: Environment, size: bool
+) -> Integer | None:
+    result = integer(elaborator, chain.first, env, size=size)
+    for operator, operand in chain.rest:
+        right = integer(elaborator, operand, env, size=size)
+        if result is None or right is None:
+            return None
+        if operator in ("//", "%") and right.value == 0:
+            elaborator.report.add(index_errors.division_by_zero(operand.span))
+            return None
+        match operator:
+            case "+":
+                result = result + right
+            case "-":
+                result = result - right
+            case "*":
+                result = result * right
+            case "//":
+                result = result // right
+            case _:
+                result = result % right
+    return result
+
+
+# ── places ───────────────────────────────────────────────────────────────────────────────────
+
+
+def placed(
+    elaborator: Elaborator, place: Integer, axis: tuple[Integer, Integer], span: Span, name: str
+) -> Integer:
+    """An index as it is used: proven inside, clamped under a guard, or left to be checked."""
+    lower, upper = axis
+    ranges, sizes = elaborator.ranges, elaborator.index_sizes
+    if inside(place, lower, upper, ranges, sizes):
+        return place
+    if elaborator.is_guarded(place):
+        return atom(Clamp(place - lower, upper - lower)) + lower
+    least_place, greatest_place = least(place, ranges, sizes), greatest(place, ranges, sizes)
+    low, high = least_place - lower, greatest_place - upper
+    if (low.value or 0) < 0 and not place.tensors:
+        if place.value is not None and place.value < 0:
+            elaborator.report.add(index_errors.negative_index(span, upper))
+        else:
+            elaborator.report.add(
+                index_errors.out_of_range(place, span.text, axis, least_place, span, name)
+            )
+    elif nonnegative(high) and not place.tensors:
+        elaborator.report.add(
+            index_errors.out_of_range(place, span.text, axis, greatest_place, span, name)
+        )
+    return place
+
+
+def _edges(
+    elaborator: Elaborator,
+    part: tree.Slice,
+    axis: tuple[Integer, Integer],
+    name: str,
+    env: Environment,
+) -> tuple[Integer, Integer] | None:
+    """Where a slice starts and stops; None after a report."""
+    lower, upper = axis
+    start = integer(elaborator, part.start, env) if part.start else lower
+    stop = integer(elaborator, part.stop, env) if part.stop else upper
+    if start is None or stop is None:
+        return None
+    for edge, node in ((start, part.start), (stop, part.stop)):
+        if edge.value is not None and edge.value < 0 and node is not None:
+            elaborator.report.add(index_errors.negative_index(node.span, upper))
+            return None
+    beyond = stop - upper
+    if beyond.value is not None and beyond.value > 0:
+        text, node = part.span.text, part.stop or part
+        elaborator.report.add(
+            index_errors.out_of_range(stop, text, axis, stop - 1, node.span, name)
+        )
+        return None
+    return start, stop
+
+
+# ── subscripts ───────────────────────────────────────────────────────────────────────────────
+
+
+def subscript(elaborator: Elaborator, expression: tree.Subscript, env: Environment) -> Value:
+    """`base[...]`: one element, or an array of the axes that are sliced or left off."""
+    base = elaborator.value(expression.base, env)
+    if base.broken:
+        for part in expression.subscripts:
+            if not isinstance(part, tree.Slice):
+                integer(elaborator, part, env)
+        return broken_value(expression.span)
+    span = expression.span
+    name = expression.base.span.text
+    if len(expression.subscripts) > len(base.shape):
+        found = len(expression.subscripts)
+        return elaborator.fail(errors.too_many_subscripts(name, base.shape, found, span), span)
+    variable = variable_behind(elaborator, expression.base, env)
+    fixed: list[Integer | None] = []  # None keeps the axis
+    kept: list[tuple[Integer, Integer]] = []  # per kept axis where it starts and its old size
+    shape: list[Integer] = []
+    failed = False
+    for number, part in enumerate(expression.subscripts):
+        origin = variable.origin[number] if variable else constant(0)
+        extent = base.shape[number]
+        axis = origin, origin + extent
+        if isinstance(part, tree.Slice):
+            edges = _edges(elaborator, part, axis, name, env)
+            start, stop = edges or axis
+            failed = failed or edges is None
+            fixed.append(None)
+            kept.append((start - origin, extent))
+            length = stop - start
+            shape.append(constant(0) if (length.value or 0) < 0 else length)
+            continue
+        place = integer(elaborator, part, env)
+        if place is None:
+            failed = True
+        else:
+            fixed.append(placed(elaborator, place, axis, part.span, name) - origin)
+    if failed:
+        return broken_value(span)
+    rest = base.shape[len(fixed) :]
+    fixed += [None] * len(rest)
+    kept += [(constant(0), size) for size in rest]
+    starts = tuple((s, size if elaborator.is_guarded(s) else None) for s, size in kept)
+    return Value((*shape, *rest), _element(base, tuple(fixed), starts, span), span, base.simple)
+
+
+def _element(
+    base: Value,
+    fixed: tuple[Integer | None, ...],
+    starts: tuple[tuple[Integer, Integer | None], ...],
+    span: Span,
+) -> Callable[[Place], Scalar]:
+    """The element of a subscripted array at a point of the axes that are kept.
+
+    A kept axis has a start and, under a condition that looks at it, a size it is clamped to.
+    """
+
+    def moved(position: Integer, start: tuple[Integer, Integer | None]) -> Integer:
+        offset, size = start
+        place = offset + position
+        return place if size is None else atom(Clamp(place, size))
+
+    def at(place: Place) -> Scalar:
+        kept = iter(zip(place, starts, strict=True))
+        scalar = base.at(tuple(moved(*next(kept)) if part is None else part for part in fixed))
+        if isinstance(scalar, Read):
+            return Read(scalar.tensor, scalar.indices, span)
+        return scalar
+
+    return at
+
+
+def variable_behind(
+    elaborator: Elaborator, base: tree.Expression, env: Environment
+) -> Variable | None:
+    """The tensor that a name stands for, if it is one."""
+    if isinstance(base, tree.Name) and base.name not in env.arguments:
+        return elaborator.scope.variables.get(base.name)
+    return None

@@ -1,0 +1,87 @@
+"""`logsumexp` as steps has the value it stands for, also where exponentials overflow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import mpmath
+import numpy as np
+import pytest
+
+from symopt.loops.expand import expand_reductions
+from symopt.statements.evaluate import evaluate
+from symopt.statements.program import Program, Role, Tensor, Winner
+from symopt.statements.verify import verify
+from symopt.types import constant
+from tests.support.loops import statements_of
+
+TEXT = """\
+data X[n, d]
+param b init 0
+s[i] = logsumexp({term} for j)
+minimize sum(s)
+"""
+ROWS = [
+    [0.5, -1.0, 2.0],
+    [1e4, 1e4, -1e4],
+    [-1e4, -1e4, -1e5],
+    [-np.inf, 3.0, -np.inf],
+    [-np.inf, -np.inf, -np.inf],
+    [np.inf, 1.0, 0.0],
+    [np.nan, 1.0, 0.0],
+]
+
+
+def _steps(term: str) -> Program:
+    """The steps for `s`. Their `max` needs no winner, but the evaluator wants one everywhere."""
+    program = expand_reductions(statements_of(TEXT.format(term=term), "s"))
+    tensors = dict(program.tensors)
+    statements = []
+    for statement in program.statements:
+        if statement.reduction == "max" and statement.winner is None:
+            name = f"{statement.target}.winner"
+            tensors[name] = Tensor(name, tensors[statement.target].shape, Role.COMPUTED)
+            statement = replace(statement, winner=Winner(name, constant(0)))
+        statements.append(statement)
+    return verify(replace(program, statements=tuple(statements), tensors=tensors))
+
+
+def _truth(row: np.ndarray) -> float:
+    if np.isnan(row).any():
+        return float("nan")
+    with mpmath.workprec(200):
+        return float(mpmath.log(mpmath.fsum(mpmath.exp(mpmath.mpf(x)) for x in row.tolist())))
+
+
+def _given(program: Program, X: np.ndarray) -> dict[str, np.ndarray]:
+    arrays = {"X": X, "b": np.array(0.25)}
+    return {name: array for name, array in arrays.items() if name in program.tensors}
+
+
+@pytest.mark.parametrize("term", ["X[i, j]", "X[i, j] * 1.5 + b"])
+def test_the_steps_have_the_value(term: str) -> None:
+    X = np.array(ROWS)
+    program = _steps(term)
+    assert all(s.reduction != "logsumexp" for s in program.statements)
+    found = evaluate(program, {"n": 7, "d": 3}, _given(program, X)).tensors["s"]
+    rows = X if term == "X[i, j]" else X * 1.5 + 0.25
+    # One ulp of the greatest term, and that of the logarithm.
+    assert found == pytest.approx([_truth(row) for row in rows], rel=4e-16, nan_ok=True)
+
+
+def test_of_nothing_it_is_minus_infinity() -> None:
+    program = _steps("X[i, j]")
+    found = evaluate(program, {"n": 2, "d": 0}, _given(program, np.zeros((2, 0)))).tensors["s"]
+    assert found.tolist() == [-np.inf, -np.inf]
+
+
+def test_a_term_is_named_once() -> None:
+    program = expand_reductions(statements_of(TEXT.format(term="exp(X[i, j]) * b"), "s"))
+    assert [s.target for s in program.statements].count("s.term") == 1
+    names = [s.target for s in expand_reductions(statements_of(TEXT.format(term="X[i, j]"), "s")).statements]
+    assert names == ["s.top", "s.total", "s"]
+
+
+def test_other_statements_stay_as_they_are() -> None:
+    program = statements_of("data x[n]\nparam b init 0\nminimize max(x[i] * b for i) + b")
+    assert expand_reductions(program) == program
