@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from symopt.diagnostics import Diagnostic, Kind, Label
+from symopt.diagnostics import DataError, Diagnostic, Kind, Label
 from symopt.source import Span
 from symopt.statements.program import Program, Statement
 from symopt.typed.errors import nearest, shape_text
@@ -14,14 +16,33 @@ from symopt.types import Integer
 
 
 def _data_error(
-    code: str, message: str, span: Span | None, label: str = "", help: str | None = None
+    code: str,
+    message: str,
+    span: Span | None,
+    label: str = "",
+    help: str | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Diagnostic:
     labels = (Label(span, label),) if span is not None else ()
-    return Diagnostic(Kind.DATA, code, message, labels, (), help)
+    return Diagnostic(Kind.DATA, code, message, labels, notes, help)
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return f"shape {tuple(shape)}" if shape else "a number"
 
 
 def _entry(name: str, place: Sequence[int]) -> str:
     return f"{name}[{', '.join(map(str, place))}]" if place else name
+
+
+@contextmanager
+def refusing_zero_divisors() -> Iterator[None]:
+    """Turns a division by zero among sizes and indices into a DataError."""
+    try:
+        yield
+    except ZeroDivisionError as error:
+        help = "integer `//` and `%` need a divisor other than 0 at every point"
+        raise DataError(_data_error("zero-divisor", str(error), None, help=help)) from None
 
 
 def missing_data(data: Data, program: TypedProgram) -> Diagnostic:
@@ -42,45 +63,69 @@ def extra_data(name: str, program: TypedProgram) -> Diagnostic:
         "extra-data",
         f"`{name}` is not data or a dim of this program",
         None,
-        help=nearest(name, known) or f"its data: {data}; its dims: {', '.join(program.dims) or 'none'}",
+        help=nearest(name, known)
+        or f"its data: {data}; its dims: {', '.join(program.dims) or 'none'}",
     )
 
 
-def not_numeric(data: Data, found: str) -> Diagnostic:
+def not_numeric(data: Data, found: str, place: tuple[int, ...] = ()) -> Diagnostic:
+    where = f" at {_entry(data.name, place)}" if place else ""
     return _data_error(
-        "not-numeric", f"`{data.name}` must hold real numbers, found {found}", data.span
+        "not-numeric", f"`{data.name}` must hold real numbers, found {found}{where}", data.span
     )
 
 
 def wrong_rank(data: Data, found: tuple[int, ...]) -> Diagnostic:
+    if data.shape:
+        wanted = f"have shape {shape_text(data.shape)}"
+        axes = "1 axis" if len(data.shape) == 1 else f"{len(data.shape)} axes"
+        declared, fix = f"declared with {axes}", None
+    else:
+        wanted, declared = "be a number", "declared without axes"
+        fix = f"declare it as an array, such as `data {data.name}[n]`, or give one of its entries"
     return _data_error(
         "wrong-shape",
-        f"`{data.name}` must have shape {shape_text(data.shape)}, found shape {found}",
+        f"`{data.name}` must {wanted}, found {_shape(found)}",
         data.span,
-        f"declared with {len(data.shape)} {'axis' if len(data.shape) == 1 else 'axes'}",
+        declared,
+        fix,
     )
 
 
 def wrong_size(
     data: Data, axis: int, size: Integer, expected: int, found: int, reasons: Iterable[str]
 ) -> Diagnostic:
-    why = f" ({', '.join(reasons)})" if size.dims else ""
+    wanted = f"{size} = {expected}" if size.dims else f"{expected}"
     return _data_error(
         "wrong-shape",
-        f"axis {axis} of `{data.name}` must have size {size} = {expected}{why}, found {found}"
-        if size.dims
-        else f"axis {axis} of `{data.name}` must have size {expected}, found {found}",
+        f"axis {axis} of `{data.name}` must have size {wanted}, found {found}",
         data.span,
         f"shape {shape_text(data.shape)}",
+        notes=tuple(reasons),
     )
 
 
-def ambiguous_size(data: Data, axis: int, size: Integer, found: int) -> Diagnostic:
+def size_unsolved(
+    data: Data, axis: int, size: Integer, found: int, unknown: Sequence[str]
+) -> Diagnostic:
+    """An axis whose size gives no value to a dim, or leaves it open which."""
+    if len(unknown) == 1:
+        message = (
+            f"axis {axis} of `{data.name}` has size {found}, but no {unknown[0]} makes {size} that"
+        )
+        fix = None
+    else:
+        names = " and ".join(unknown)
+        message = (
+            f"{names} cannot be told apart: axis {axis} of `{data.name}` has size {size} = {found}"
+        )
+        fix = f"give one of them by name: bind(..., {unknown[0]}=...) or --dim {unknown[0]}=..."
     return _data_error(
-        "wrong-shape",
-        f"axis {axis} of `{data.name}` has size {found}, which fits no value of {size}",
+        "wrong-shape" if len(unknown) == 1 else "unknown-dim",
+        message,
         data.span,
-        help=f"give the dims by name, such as {sorted(size.dims)[0]}=...",
+        f"shape {shape_text(data.shape)}",
+        fix,
     )
 
 
@@ -99,11 +144,12 @@ def negative_size(info: DimInfo, value: int) -> Diagnostic:
     )
 
 
-def nan_in_data(data: Data, place: tuple[int, ...], count: int) -> Diagnostic:
-    more = f" (and {count - 1} more)" if count > 1 else ""
+def missing_entries(data: Data, what: str, place: tuple[int, ...], count: int) -> Diagnostic:
+    """Entries that are nan or masked: the first, and how many there are."""
+    more = f", and {count - 1} more" if count > 1 else ""
     return _data_error(
-        "nan-in-data",
-        f"`{_entry(data.name, place)}` is nan{more}",
+        "missing-entries",
+        f"{_entry(data.name, place)} is {what}{more}",
         data.span,
         help="drop or fill the missing entries before fitting",
     )
@@ -112,21 +158,31 @@ def nan_in_data(data: Data, place: tuple[int, ...], count: int) -> Diagnostic:
 def not_integers(data: Data, place: tuple[int, ...], value: float) -> Diagnostic:
     return _data_error(
         "not-integers",
-        f"`{data.name}` holds indices, but {_entry(data.name, place)} is {value!r}",
+        f"`{data.name}` holds indices, which are whole numbers, "
+        f"but {_entry(data.name, place)} is {value!r}",
         data.span,
+        f"declared `in {data.index_of}`",
     )
 
 
 def index_beyond(
-    data: Data, place: tuple[int, ...], value: int, size: int, least: int
+    data: Data, place: tuple[int, ...], value: int, size: int, ends: tuple[int, int]
 ) -> Diagnostic:
-    one_based = value == size and least >= 1
+    """`ends` are the least and the greatest entry there is."""
+    least, greatest = ends
+    allowed = f"0 to {size - 1}" if size > 0 else "none"
+    fix = None
+    if least >= 1 and greatest == size:
+        fix = "indices count from 0: subtract 1 from all of them"
+    elif 0 <= least and size <= greatest < 2 * size + 10:
+        fix = f"the greatest entry is {greatest}: {data.index_of} would have to be {greatest + 1}"
     return _data_error(
         "index-out-of-range",
         f"{_entry(data.name, place)} is {value}, but `{data.name}` indexes "
-        f"{data.index_of} = {size} (0 to {size - 1})",
+        f"{data.index_of} = {size} ({allowed})",
         data.span,
-        help="indices count from 0: subtract 1 from all of them" if one_based else None,
+        f"declared `in {data.index_of}`",
+        fix,
     )
 
 
@@ -139,12 +195,32 @@ def read_outside(
     extent: int,
     indices: Mapping[str, int],
 ) -> Diagnostic:
-    at = ", ".join(f"{name.partition('.')[0]} = {number}" for name, number in indices.items())
+    at = ", ".join(f"{as_written(name)} = {number}" for name, number in indices.items())
     where = f" at {at}" if at else ""
+    text = as_written(str(part))
+    index = f"index {text} of `{as_written(tensor)}`"
+    message = f"{index} is {value}{where}, but the axis has size {extent}"
+    if text == str(value):
+        message = f"{index} leaves the axis, which has size {extent}"
     return Diagnostic(
         Kind.SHAPE,
         "index-out-of-range",
-        f"index {part} of `{tensor}` is {value}{where}, but the axis has size {extent}",
+        message,
         (Label(statement.span, "in this definition"),) if statement.span else (),
         help="shorten the range, or guard the read: `... if ... else 0`",
     )
+
+
+def zero_divisor(statement: Statement, error: ZeroDivisionError) -> Diagnostic:
+    return Diagnostic(
+        Kind.SHAPE,
+        "zero-divisor",
+        as_written(str(error)),
+        (Label(statement.span, "in this definition"),) if statement.span else (),
+        help="integer `//` and `%` need a divisor other than 0 at every point",
+    )
+
+
+def as_written(text: str) -> str:
+    """Index and auxiliary names as people wrote them: without the numbers that tell them apart."""
+    return re.sub(r"\.\d+\b|\[\]", "", text).removeprefix("~")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,25 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symopt.bind_errors import (
-    ambiguous_size,
     dim_unknown,
     extra_data,
     index_beyond,
     missing_data,
-    nan_in_data,
+    missing_entries,
     negative_size,
     not_integers,
     not_numeric,
     read_outside,
+    size_unsolved,
     wrong_rank,
     wrong_size,
+    zero_divisor,
 )
+from symopt.derive.simplify import drop_dead
 from symopt.diagnostics import Report
 from symopt.statements.evaluate import evaluate as evaluate_statements
 from symopt.statements.evaluate import points
 from symopt.statements.program import Program, Statement
 from symopt.typed import program as typed
-from symopt.types import Entry, Integer, evaluate, interval
+from symopt.types import Entry, Integer, Quotient, Remainder, atom, evaluate, interval
 
 Array = NDArray[Any]
 
@@ -68,45 +70,54 @@ def bind(
     return Bound(dims, arrays)
 
 
-def _numbers(data: typed.Data, value: Any, report: Report) -> Array | None:
+def _numbers(data: typed.Data, value: object, report: Report) -> Array | None:
     """The value as a contiguous array of doubles, without a copy where it is one."""
+    if np.ma.is_masked(value):
+        masked = np.ma.getmaskarray(value)
+        report.add(missing_entries(data, "masked", _first(masked), int(masked.sum())))
+        return None
     try:
         array = np.asarray(value)
     except ValueError:
         report.add(not_numeric(data, "rows of different lengths"))
         return None
-    if array.dtype.kind not in "biuf":
-        found = _first_bad(array)
-        if found is not None:
-            report.add(not_numeric(data, found))
-            return None
+    bad = _first_bad(array) if array.dtype.kind not in "biuf" else None
+    if bad is not None:
+        report.add(not_numeric(data, *bad))
+        return None
     if array.ndim != len(data.shape):
         report.add(wrong_rank(data, array.shape))
         return None
-    if array.dtype.kind in "iu" and data.index_of is not None:
-        return np.ascontiguousarray(array, dtype=np.int64)
+    if array.dtype.kind == "i" and data.index_of is not None:
+        return np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
     array = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
     if array.size and np.isnan(array.min()):
-        place = tuple(int(k) for k in np.argwhere(np.isnan(array))[0])
-        report.add(nan_in_data(data, place, int(np.isnan(array).sum())))
+        missing = np.isnan(array)
+        report.add(missing_entries(data, "nan", _first(missing), int(missing.sum())))
         return None
     return array
 
 
-def _first_bad(array: Array) -> str | None:
-    """What cannot be a real number in an array of objects or text; None if all can."""
+def _first(mask: Array) -> tuple[int, ...]:
+    """The place of the first true entry."""
+    return tuple(int(k) for k in np.unravel_index(int(np.argmax(mask)), mask.shape))
+
+
+def _first_bad(array: Array) -> tuple[str, tuple[int, ...]] | None:
+    """What is no real number in an array of another kind, and where; None if all are."""
+    if array.dtype.kind == "c":
+        return "complex numbers", ()
     for place, item in np.ndenumerate(array):
+        plain = item.item() if isinstance(item, np.generic) else item
         try:
-            float(item)
-        except (TypeError, ValueError):
-            where = f"[{', '.join(map(str, place))}]" if place else ""
-            return f"{data_text(item)}{' at ' + where if where else ''}"
+            if not isinstance(plain, str | bytes):
+                float(plain)
+                continue
+        except (TypeError, ValueError, OverflowError):
+            pass
+        text = repr(plain)
+        return text if len(text) <= 40 else text[:37] + "...", place
     return None
-
-
-def data_text(item: Any) -> str:
-    text = repr(item)
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _dims(
@@ -134,7 +145,8 @@ def _dims(
             known = {n: d for n, d in defaults.items() if d is not None}
             if not known:
                 for data, axis, size, found in left:
-                    report.add(ambiguous_size(data, axis, size, found))
+                    unknown = [name for name in sorted(size.dims) if name not in dims]
+                    report.add(size_unsolved(data, axis, size, found, unknown))
                 return dims
             dims |= known
             origin |= dict.fromkeys(known, "its default")
@@ -169,14 +181,17 @@ def _settle(
         return True
     expected = int(evaluate(size, dims, {}, {}))
     if expected != found:
-        reasons = [f"{n} = {dims[n]} from {origin.get(n, 'its default')}" for n in sorted(size.dims)]
+        reasons = [f"{n} = {dims[n]} from {origin[n]}" for n in sorted(size.dims)]
         report.add(wrong_size(data, axis, size, expected, found, reasons))
     return True
 
 
 def _solve(size: Integer, name: str, found: int, dims: Mapping[str, int]) -> int | None:
     """The dim for which the size is `found`, if the size is linear in it and that is whole."""
-    at = [int(evaluate(size, {**dims, name: value}, {}, {})) for value in (0, 1, 2)]
+    try:
+        at = [int(evaluate(size, {**dims, name: value}, {}, {})) for value in (0, 1, 2)]
+    except ZeroDivisionError:
+        return None
     slope = at[1] - at[0]
     if slope == 0 or at[2] - at[1] != slope or (found - at[0]) % slope:
         return None
@@ -201,8 +216,6 @@ def setup_values(
     setup: Program, names: tuple[str, ...], dims: Mapping[str, int], given: Mapping[str, Array]
 ) -> dict[str, Array]:
     """Values of setup definitions: defaults, starts and bounds."""
-    from symopt.derive.simplify import drop_dead
-
     program = drop_dead(Program(setup.statements, setup.tensors, names))
     needed = {name: array for name, array in given.items() if name in program.tensors}
     tensors = evaluate_statements(program, dims, needed).tensors
@@ -215,15 +228,20 @@ def _indices(
     """Integer data, each entry checked against the size it indexes."""
     assert data.index_of is not None
     whole = array if array.dtype.kind == "i" else np.rint(array)
-    if array.dtype.kind != "i" and not np.array_equal(whole, array):
-        place = tuple(int(k) for k in np.argwhere(whole != array)[0])
+    broken = np.zeros(array.shape, dtype=bool)
+    if array.dtype.kind != "i":
+        broken = (whole != array) | ~np.isfinite(array)
+    if broken.any():
+        place = _first(broken)
         report.add(not_integers(data, place, float(array[place])))
-        return whole.astype(np.int64)
+        return np.zeros(array.shape, dtype=np.int64)
     size = int(evaluate(data.index_of, dims, {}, {}))
     outside = (whole < 0) | (whole >= size)
     if outside.any():
-        place = tuple(int(k) for k in np.argwhere(outside)[0])
-        report.add(index_beyond(data, place, int(whole[place]), size, int(whole.min())))
+        place = _first(outside)
+        ends = int(whole.min()), int(whole.max())
+        report.add(index_beyond(data, place, int(whole[place]), size, ends))
+        return np.zeros(array.shape, dtype=np.int64)
     return np.ascontiguousarray(whole, dtype=np.int64).reshape(array.shape)
 
 
@@ -232,8 +250,13 @@ def check_reads(program: Program, bound: Bound) -> None:
 
     Proven by intervals where these suffice; looked at point by point elsewhere.
     """
-    report = Report()
+    report, entries = Report(), _ends(bound)
     for statement in program.statements:
+        try:
+            _check_divisors(statement, bound)
+        except ZeroDivisionError as error:
+            report.add(zero_divisor(statement, error))
+            continue
         places = [(statement.target, statement.map)]
         places += [(r.tensor, r.map) for r in statement.reads if r.tensor is not None]
         places += [
@@ -243,7 +266,7 @@ def check_reads(program: Program, bound: Bound) -> None:
             if isinstance(item, Entry)
         ]
         for tensor, place in places:
-            _check_place(program, statement, tensor, place, bound, report)
+            _check_place(program, statement, tensor, place, bound, entries, report)
     report.stop_if_errors()
 
 
@@ -252,21 +275,46 @@ def _all_integers(statement: Statement) -> list[Integer]:
     return found + [edge for loop in statement.loops for edge in (loop.lower, loop.upper)]
 
 
+def _check_divisors(statement: Statement, bound: Bound) -> None:
+    """Raises ZeroDivisionError where an index or a range divides by zero."""
+    divisions = [
+        atom(item)
+        for part in _all_integers(statement)
+        for item in part.atoms()
+        if isinstance(item, Quotient | Remainder) and item.denominator.value is None
+    ]
+    if divisions:
+        indices = {name: array for name, array in bound.arrays.items() if array.dtype.kind == "i"}
+        where, _ = points(statement.loops, bound.dims, indices)
+        for division in divisions:
+            evaluate(division, bound.dims, where, indices)
+
+
+def _ends(bound: Bound) -> Callable[[str], tuple[int, int]]:
+    """The least and greatest entry of an integer array, looked up once each."""
+    known: dict[str, tuple[int, int]] = {}
+
+    def entries(name: str) -> tuple[int, int]:
+        if name not in known:
+            array = bound.arrays[name]
+            known[name] = (int(array.min()), int(array.max())) if array.size else (0, 0)
+        return known[name]
+
+    return entries
+
+
 def _check_place(
     program: Program,
     statement: Statement,
     tensor: str,
     place: tuple[Integer, ...],
     bound: Bound,
+    entries: Callable[[str], tuple[int, int]],
     report: Report,
 ) -> None:
     dims = bound.dims
     shape = program.tensors[tensor].shape
     extents = [max(int(evaluate(size, dims, {}, {})), 0) for size in shape]
-
-    def entries(name: str) -> tuple[int, int]:
-        array = bound.arrays[name]
-        return (int(array.min()), int(array.max())) if array.size else (0, 0)
 
     ranges: dict[str, tuple[int, int]] = {}
     for loop in statement.loops:
@@ -296,8 +344,4 @@ def _look(
     if len(outside):
         first = outside[0]
         names = {name: int(array[first]) for name, array in where.items() if name in part.indices}
-        report.add(
-            read_outside(program, statement, tensor, part, int(found[first]), extent, names)
-        )
-
-
+        report.add(read_outside(program, statement, tensor, part, int(found[first]), extent, names))

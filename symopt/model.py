@@ -155,7 +155,7 @@ class Model:
                 return ir
 
     def derive(self, name: str, *, of: str | None = None) -> Any:
-        """The derivative of the objective, or of definition `of`, by a parameter: a SymPy expression.
+        """The derivative of the objective, or of definition `of`, as a SymPy expression.
 
         Sums stay `sympy.Sum`s over elements of `sympy.IndexedBase`. The axes of the parameter are
         free indices, those of `symbol(name)`. Raises DerivativeUnavailable where there is no

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symopt.bind_errors import refusing_zero_divisors
 from symopt.binding import Bound, bind, check_reads, setup_values
 from symopt.derive.functions import direction, unreached, weight
 from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind, Label
 from symopt.layout import Layout
 from symopt.native.function import NativeFunction, aligned_zeros
 from symopt.nonfinite import explain
-from symopt.optim.problem import Mask, Needs
 from symopt.types import evaluate
 
 if TYPE_CHECKING:
     from symopt.model import Model
+    from symopt.optim.problem import Mask, Needs
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -33,6 +34,7 @@ class Problem:
     function wait for each other.
     """
 
+    @refusing_zero_divisors()
     def __init__(self, model: Model, given: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
         self.model = model
         stages = model.stages
@@ -170,6 +172,8 @@ class Problem:
     @property
     def provides(self) -> Needs:
         """What an optimizer may ask for."""
+        from symopt.optim.problem import Needs  # the optimizers are not needed before a fit
+
         found = Needs.VALUE | Needs.GRADIENT | Needs.HVP | Needs.HESSIAN
         if self.model.cut:
             found |= Needs.GAUSS_NEWTON
@@ -379,8 +383,19 @@ _DERIVATIVES = frozenset({"grad", "value_and_grad", "hvp", "hess", "gauss_newton
 def _result(values: NDArray[Any], out: NDArray[Any] | None) -> Any:
     if out is None:
         return values.copy()
+    if out.shape != values.shape or out.dtype != values.dtype:
+        raise DataError(_wrong_out(values.shape, out))
     np.copyto(out, values)
     return out
+
+
+def _wrong_out(shape: tuple[int, ...], out: NDArray[Any]) -> Diagnostic:
+    return Diagnostic(
+        Kind.DATA,
+        "wrong-shape",
+        f"out must be an array of float64 with shape {shape}, "
+        f"found {out.dtype} with shape {out.shape}",
+    )
 
 
 def _wrong_vector(name: str, size: int, found: tuple[int, ...]) -> Diagnostic:

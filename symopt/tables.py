@@ -330,7 +330,7 @@ def _read_json(path: str) -> tuple[Column, ...]:
     return tuple(_json_array(path, name, value) for name, value in named.items())
 
 
-def _json_array(path: str, name: str, value: Any) -> Column:  # noqa: ANN401  (any JSON)
+def _json_array(path: str, name: str, value: Any) -> Column:
     try:
         return _named_array(path, name, np.asarray(value))
     except ValueError:

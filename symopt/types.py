@@ -245,7 +245,10 @@ def evaluate(
     indices: Mapping[str, Any],
     tensors: Mapping[str, Any],
 ) -> Any:
-    """The value as an int, or an int64 array where an index is one."""
+    """The value as an int, or an int64 array where an index is one.
+
+    Raises ZeroDivisionError, naming the quotient, where a divisor is 0.
+    """
     total: Any = 0
     for monomial, coefficient in value.terms:
         product: Any = coefficient
@@ -272,13 +275,19 @@ def _evaluate_atom(
         case Entry(tensor, places):
             return tensors[tensor][tuple(inner(place) for place in places)]
         case Quotient(a, b):
-            return inner(a) // inner(b)
+            return inner(a) // _divisor(inner(b), item)
         case Remainder(a, b):
-            return inner(a) % inner(b)
+            return inner(a) % _divisor(inner(b), item)
         case Clamp(part, extent):
             return np.maximum(np.minimum(inner(part), inner(extent) - 1), 0)
         case _:
             assert_never(item)
+
+
+def _divisor(value: Any, item: Atom) -> Any:
+    if not np.all(value):
+        raise ZeroDivisionError(f"division by zero in {atom_text(item)}")
+    return value
 
 
 Interval = tuple[int, int]

@@ -14,7 +14,7 @@ from sympy import S
 from symopt.derive.activity import leading_to
 from symopt.derive.formula import element, integer_formula
 from symopt.derive.functions import Task, weight
-from symopt.derive.indices import Limit, index_name, reserved_names, shorten
+from symopt.derive.indices import Limit, index_name, reserved_names, shorten, written_name
 from symopt.derive.inline import Inliner
 from symopt.derive.reverse import adjoint
 from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind, Label
@@ -83,13 +83,18 @@ def axes(
     """
     shape = task.program.tensors[name].shape
     origin = (origins or {}).get(name) or _zeros(task, name)
-    taken = reserved_names(task.program) | {symbol.name for symbol, _, _ in beside}
+    taken = reserved_names(task.program) | {index.name for index, _, _ in beside}
+    stems = _stems(task, name)
+    # An index that keeps its name does so before another one takes that name as its substitute.
+    names = {stem: index_name(stem, taken) for stem in stems if index_name(stem, taken) == stem}
+    taken |= names.keys()
     found: list[Limit] = []
-    for stem, size, start in zip(_stems(task, name), shape, origin, strict=True):
-        index = sympy.Symbol(index_name(stem, taken), integer=True)
-        taken |= {index.name}
+    for stem, size, start in zip(stems, shape, origin, strict=True):
+        chosen = names.get(stem) or index_name(stem, taken)
+        taken |= {chosen}
         first = integer_formula(start, {})
-        found.append((index, first, first + integer_formula(size, {}) - 1))
+        last = first + integer_formula(size, {}) - 1
+        found.append((sympy.Symbol(chosen, integer=True), first, last))
     return tuple(found)
 
 
@@ -120,8 +125,8 @@ def _stems(task: Task, name: str) -> tuple[str, ...]:
     uses += [(r.map, s.loops) for s in program.statements for r in s.reads if r.tensor == name]
     for places, _ in uses:
         used = [sorted(place.indices) for place in places]
-        if all(len(names) == 1 for names in used) and len({n for n, in used}) == len(used):
-            return tuple(names[0] for names in used)
+        if all(len(names) == 1 for names in used) and len({n for (n,) in used}) == len(used):
+            return tuple(written_name(names[0]) for names in used)
     return ("",) * len(program.tensors[name].shape)
 
 

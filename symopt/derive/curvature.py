@@ -14,6 +14,7 @@ import sympy
 from symopt.primitives.operators import divide, maximum
 from symopt.primitives.record import Constant, Primitive
 from symopt.primitives.robust import ROBUST_LOSSES
+from symopt.statements.expression import postorder
 from symopt.statements.program import Program
 
 _FIRST = {loss.rho2: loss.rho1 for loss in ROBUST_LOSSES.values()}
@@ -31,7 +32,7 @@ def positive_curvature(program: Program) -> Program:
 def _raised(expression: sympy.Expr) -> sympy.Expr:
     nodes = [
         node
-        for node in sympy.preorder_traversal(expression)
+        for node in postorder(expression)
         if isinstance(node, Primitive) and node.record in _FIRST
     ]
     return expression.xreplace({node: _bounded(node) for node in nodes}) if nodes else expression

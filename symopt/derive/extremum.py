@@ -7,8 +7,10 @@ from typing import Any
 
 import sympy
 from sympy.concrete.expr_with_limits import ExprWithLimits
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 
-Limit = tuple[sympy.Symbol, sympy.Expr, sympy.Expr]
+from symopt.derive.formula import Expression
 
 
 class Greatest(ExprWithLimits):
@@ -16,10 +18,10 @@ class Greatest(ExprWithLimits):
 
     is_real = True
 
-    def doit(self, **hints: Any) -> sympy.Expr:
+    def doit(self, **hints: object) -> Expression:
         return _evaluated(self, sympy.Max, hints)
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: LatexPrinter) -> str:
         return _as_latex(self, r"\max", printer)
 
 
@@ -28,20 +30,22 @@ class Least(ExprWithLimits):
 
     is_real = True
 
-    def doit(self, **hints: Any) -> sympy.Expr:
+    def doit(self, **hints: object) -> Expression:
         return _evaluated(self, sympy.Min, hints)
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: LatexPrinter) -> str:
         return _as_latex(self, r"\min", printer)
 
 
-def _evaluated(node: ExprWithLimits, choose: Any, hints: dict[str, Any]) -> sympy.Expr:
+def _evaluated(
+    node: ExprWithLimits, choose: type[Expression], hints: dict[str, object]
+) -> Expression:
     values = list(_values(node.function, node.limits[::-1], hints))
     return node if any(value is None for value in values) else choose(*values)
 
 
 def _values(
-    expression: sympy.Expr, limits: tuple[Any, ...], hints: dict[str, Any]
+    expression: Expression, limits: tuple[Any, ...], hints: dict[str, object]
 ) -> Iterator[sympy.Expr | None]:
     """The expression at every point of the limits, outermost first; None where one is open."""
     if not limits:
@@ -56,10 +60,10 @@ def _values(
         yield from _values(expression.subs(index, value), inner, hints)
 
 
-def _as_latex(node: ExprWithLimits, name: str, printer: Any) -> str:
+def _as_latex(node: ExprWithLimits, name: str, printer: LatexPrinter) -> str:
     ranges = (
         rf"{printer._print(lower)} \leq {printer._print(index)} \leq {printer._print(upper)}"
         for index, lower, upper in node.limits[::-1]
     )
-    body = printer.parenthesize(node.function, sympy.printing.precedence.PRECEDENCE["Mul"])
+    body = printer.parenthesize(node.function, PRECEDENCE["Mul"])
     return rf"{name}_{{{', '.join(ranges)}}} {body}"

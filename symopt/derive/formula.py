@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import sympy
@@ -13,7 +13,10 @@ from symopt.derive.scalar import postorder
 from symopt.primitives.record import Constant, Expand, Primitive
 from symopt.types import Atom, Clamp, Dim, Entry, Index, Integer, Quotient, Remainder
 
-_NAMED: tuple[tuple[float, sympy.Expr], ...] = (
+# A SymPy expression or condition: SymPy's own annotations lose the kind in every replacement.
+Expression = Any
+
+_NAMED: tuple[tuple[float, Expression], ...] = (
     (math.pi, sympy.pi),
     (math.e, sympy.E),
     (2 / math.sqrt(math.pi), 2 / sympy.sqrt(sympy.pi)),
@@ -29,7 +32,7 @@ _EXACT = 2.0**53
 _FINEST = 64  # binary fractions down to 1/64 are written as such
 
 
-def number(value: float) -> sympy.Expr:
+def number(value: float) -> Expression:
     """A double as the number that it stands for."""
     for known, name in _NAMED:
         if value == known or value == -known:
@@ -41,11 +44,9 @@ def number(value: float) -> sympy.Expr:
     return sympy.Float(value)
 
 
-def formula(
-    expression: sympy.Expr, known: Mapping[sympy.Symbol, sympy.Expr]
-) -> sympy.Expr:
+def formula(expression: Expression, known: Mapping[sympy.Symbol, Expression]) -> Expression:
     """The expression of standard functions, its symbols replaced by what is known of them."""
-    found: dict[sympy.Expr, sympy.Expr] = {}
+    found: dict[Expression, Expression] = {}
     for node in postorder(expression):
         parts = [found[part] for part in node.args]
         if isinstance(node, Constant):
@@ -59,7 +60,7 @@ def formula(
     return found[expression]
 
 
-def _apply(node: Primitive, parts: list[sympy.Expr]) -> sympy.Expr:
+def _apply(node: Primitive, parts: list[Expression]) -> Expression:
     record = node.record
     numbers = all(part.is_Number for part in parts)
     if numbers and any(part.is_Float or abs(part) > _SMALL for part in parts):
@@ -77,7 +78,7 @@ def size(name: str) -> sympy.Symbol:
     return sympy.Symbol(name, integer=True)
 
 
-def element(name: str, places: tuple[sympy.Expr, ...], *, integer: bool = False) -> sympy.Expr:
+def element(name: str, places: tuple[Expression, ...], *, integer: bool = False) -> Expression:
     """One element of data or of a parameter; a scalar is a plain symbol."""
     kind = {"integer": True} if integer else {"real": True}
     if not places:
@@ -85,7 +86,7 @@ def element(name: str, places: tuple[sympy.Expr, ...], *, integer: bool = False)
     return sympy.IndexedBase(name, **kind)[places]
 
 
-def integer_formula(value: Integer, indices: Mapping[str, sympy.Expr]) -> sympy.Expr:
+def integer_formula(value: Integer, indices: Mapping[str, Expression]) -> Expression:
     """A size or place, its loop indices replaced.
 
     A clamp is left out: where it would move a place, the value read there is selected away.
@@ -97,8 +98,8 @@ def integer_formula(value: Integer, indices: Mapping[str, sympy.Expr]) -> sympy.
     return sympy.Add(*terms)
 
 
-def _atom(item: Atom, indices: Mapping[str, sympy.Expr]) -> sympy.Expr:
-    def inner(part: Integer) -> sympy.Expr:
+def _atom(item: Atom, indices: Mapping[str, Expression]) -> Expression:
+    def inner(part: Integer) -> Expression:
         return integer_formula(part, indices)
 
     match item:

@@ -82,9 +82,9 @@ def by_columns(program: Program, offsets: Mapping[str, Integer], columns: Intege
         leaves = real_reads(program, statement, set(offsets))
         inner = real_reads(program, statement, moving)
         pool = (*statement.reads, *weight.reads)
-        shares = weights(
-            statement.expression, weight.applied(S.One), leaves, finiteness_of(statement, wild)
-        )
+        finiteness = finiteness_of(statement, wild, {})
+        root = weight.applied(S.One, finiteness.times)
+        shares = weights(statement.expression, root, leaves, finiteness)
         for read in statement.reads:
             if read.symbol in shares and read.tensor is not None:
                 shape = tensors[read.tensor].shape

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 import sympy
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from symopt.derive.formula import Expression
+from symopt.primitives.cases import Cases
 from symopt.statements.program import Program
 
-Limit = tuple[sympy.Symbol, sympy.Expr, sympy.Expr]  # an index, from a first to a last value
+Limit = tuple[sympy.Symbol, Expression, Expression]  # an index, from a first to a last value
 _LETTERS = "ijklpqrstuv"
-_UNIQUE = "~"  # in no name that a program can write
+_UNIQUE = "@"  # in no name of a program or of a stage
 
 
 def unique_index(stem: str, number: int) -> sympy.Symbol:
@@ -19,10 +21,15 @@ def unique_index(stem: str, number: int) -> sympy.Symbol:
     return sympy.Symbol(f"{stem}{_UNIQUE}{number}", integer=True)
 
 
+def written_name(stem: str) -> str:
+    """What the program calls a loop: its name without what made it unique."""
+    return stem.split(_UNIQUE)[0].split(".")[0].rstrip("~")
+
+
 def index_name(stem: str, taken: Iterable[str]) -> str:
     """A free name for an index: the one written in the program, else the first free letter."""
     taken = set(taken)
-    written = stem.split(_UNIQUE)[0].split(".")[0].rstrip("'")
+    written = written_name(stem)
     candidates = [written] if written.isidentifier() else []
     candidates += [*_LETTERS, *(f"{letter}{n}" for n in range(1, 100) for letter in _LETTERS)]
     return next(name for name in candidates if name not in taken)
@@ -35,25 +42,37 @@ def reserved_names(program: Program) -> frozenset[str]:
     return frozenset(program.tensors).union(*shapes, *maps)
 
 
-def shorten(expression: sympy.Expr, taken: frozenset[str]) -> sympy.Expr:
-    """The expression with short names for its bound indices, the same in sums side by side."""
-    return _shortened(expression, {}, taken)
+def shorten(expression: Expression, taken: frozenset[str]) -> Expression:
+    """The expression with short names for its bound indices, the same in sums side by side.
+
+    Choices become `Piecewise` where SymPy does not take these apart wrongly: outside of sums, and
+    where a sum has a single one.
+    """
+    return _shortened(expression, {}, taken, folds=True)
 
 
 def _shortened(
-    node: sympy.Basic, names: Mapping[sympy.Basic, sympy.Symbol], taken: frozenset[str]
-) -> sympy.Basic:
+    node: Expression,
+    names: Mapping[Expression, sympy.Symbol],
+    taken: frozenset[str],
+    folds: bool,
+) -> Expression:
     if node in names:
         return names[node]
     if isinstance(node, ExprWithLimits):
         names = dict(names)
         limits = []
         for index, first, last in reversed(node.limits):
-            edges = (_shortened(edge, names, taken) for edge in (first, last))
+            edges = (_shortened(edge, names, taken, folds) for edge in (first, last))
             name = index_name(index.name, taken)
             taken |= {name}
             names[index] = sympy.Symbol(name, integer=True)
             limits.append((names[index], *edges))
-        return node.func(_shortened(node.function, names, taken), *reversed(limits))
-    parts = [_shortened(part, names, taken) for part in node.args]
-    return node.func(*parts) if any(a is not b for a, b in zip(parts, node.args)) else node
+        folds = (
+            folds and len(node.function.atoms(Cases)) == 1 and not node.function.has(ExprWithLimits)
+        )
+        return node.func(_shortened(node.function, names, taken, folds), *reversed(limits))
+    parts = [_shortened(part, names, taken, folds) for part in node.args]
+    if any(new is not old for new, old in zip(parts, node.args, strict=True)):
+        node = node.func(*parts)
+    return node.piecewise if folds and isinstance(node, Cases) else node

@@ -9,7 +9,7 @@ import sympy
 from sympy import S
 
 from symopt.derive.extremum import Greatest, Least
-from symopt.derive.formula import element, formula, integer_formula
+from symopt.derive.formula import Expression, element, formula, integer_formula
 from symopt.derive.indices import Limit, unique_index
 from symopt.derive.scalar import postorder
 from symopt.diagnostics import DerivativeUnavailable, Diagnostic, Kind, Label
@@ -17,7 +17,7 @@ from symopt.primitives.standard import branches, exponential
 from symopt.statements.program import Program, Read, Role, Statement
 from symopt.types import Integer, Range, constant
 
-Places = tuple[sympy.Expr, ...]
+Places = tuple[Expression, ...]
 MAX_SIZE = 20_000  # parts of an expression beyond which nobody reads it
 MAX_DEPTH = 100  # SymPy recurses over the levels of an expression
 MAX_CHAIN = 50  # and this module over tensors that read each other
@@ -31,10 +31,10 @@ class Solved:
     outermost first; the statement counts where `conditions` hold, times `factor`.
     """
 
-    indices: Mapping[str, sympy.Expr]
+    indices: Mapping[str, Expression]
     limits: tuple[Limit, ...]
-    conditions: tuple[sympy.Basic, ...]
-    factor: sympy.Expr
+    conditions: tuple[Expression, ...]
+    factor: Expression
 
 
 class Inliner:
@@ -63,10 +63,10 @@ class Inliner:
             if statement.winner is not None:
                 self.winners[statement.winner.tensor] = statement
         self._open: list[str] = []
-        self._known: dict[tuple[str, Places], sympy.Expr] = {}
-        self._measures: dict[sympy.Expr, tuple[int, int]] = {}
+        self._known: dict[tuple[str, Places], Expression] = {}
+        self._measures: dict[Expression, tuple[int, int]] = {}
 
-    def value(self, tensor: str, places: Places) -> sympy.Expr:
+    def value(self, tensor: str, places: Places) -> Expression:
         """One element of a tensor."""
         role = self.program.tensors[tensor].role
         if role is Role.SEED:
@@ -81,7 +81,7 @@ class Inliner:
             self._known[tensor, places] = self._written_out(tensor, places)
         return self._known[tensor, places]
 
-    def _written_out(self, tensor: str, places: Places) -> sympy.Expr:
+    def _written_out(self, tensor: str, places: Places) -> Expression:
         if tensor in self.winners:
             what = "the derivative of a maximum or minimum over an index"
             raise _not_closed(what, self.winners[tensor])
@@ -96,7 +96,7 @@ class Inliner:
         self._check_size(total, statements)
         return total
 
-    def _term(self, statement: Statement, places: Places) -> sympy.Expr:
+    def _term(self, statement: Statement, places: Places) -> Expression:
         """What one statement gives to the element of its target at `places`."""
         shape = self.program.tensors[statement.target].shape
         solved = solve(statement, shape, places, len(self.scope))
@@ -117,13 +117,13 @@ class Inliner:
             case "min":
                 return _reduce(Least, body, sympy.oo, solved, conditions)
 
-    def _read(self, read: Read, solved: Solved) -> sympy.Expr:
+    def _read(self, read: Read, solved: Solved) -> Expression:
         places = tuple(integer_formula(place, solved.indices) for place in read.map)
         return places[0] if read.tensor is None else self.value(read.tensor, places)
 
     def _sum(
-        self, body: sympy.Expr, limits: tuple[Limit, ...], conditions: list[sympy.Basic]
-    ) -> sympy.Expr:
+        self, body: Expression, limits: tuple[Limit, ...], conditions: list[Expression]
+    ) -> Expression:
         """The sum over limits; deltas of a summed index select one term, constants go outside."""
         for limit in limits:
             index, first, last = limit
@@ -147,9 +147,9 @@ class Inliner:
                 total = constant * sympy.Sum(term, (index, first, last))
         return _where([c for c in conditions if c not in within], total, S.Zero)
 
-    def _decided(self, expression: sympy.Basic) -> sympy.Basic:
+    def _decided(self, expression: Expression) -> Expression:
         """With the comparisons of indices that the limits of these decide."""
-        found: dict[sympy.Basic, sympy.Basic] = {}
+        found: dict[Expression, Expression] = {}
         for relation in expression.atoms(sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt):
             if self._certain(relation):
                 found[relation] = S.true
@@ -157,7 +157,7 @@ class Inliner:
                 found[relation] = S.false
         return expression.xreplace(found) if found else expression
 
-    def _certain(self, relation: sympy.Rel) -> bool:
+    def _certain(self, relation: Expression) -> bool:
         """Whether an inequality holds wherever indices are within their limits."""
         least = relation.gts - relation.lts
         if not least.is_integer:
@@ -175,7 +175,7 @@ class Inliner:
         sizes = {name: sympy.Dummy(integer=True, nonnegative=True) for name in counts}
         return least.xreplace(sizes).is_nonnegative is True
 
-    def _check_size(self, expression: sympy.Expr, statements: list[Statement]) -> None:
+    def _check_size(self, expression: Expression, statements: list[Statement]) -> None:
         """Refuses what is too large to be written out, before SymPy spends its time on it."""
         for node in postorder(expression):
             if node not in self._measures:
@@ -204,9 +204,9 @@ def solve(
         for number, loop in enumerate(statement.loops)
     }
     owner = {free[loop.index]: loop for loop in statement.loops}
-    found: dict[sympy.Expr, sympy.Expr] = {}
-    factor: sympy.Expr = S.One
-    conditions: list[sympy.Basic] = []
+    found: dict[Expression, Expression] = {}
+    factor: Expression = S.One
+    conditions: list[Expression] = []
     axes = sorted(zip(statement.map, shape, places, strict=True), key=lambda a: a[0].index is None)
     for place, extent, wanted in axes:
         here = integer_formula(place, free).xreplace(found)
@@ -230,16 +230,16 @@ def solve(
     return Solved(indices, tuple(limits), kept, factor.xreplace(found))
 
 
-def _edges(loop: Range, indices: Mapping[str, sympy.Expr]) -> tuple[sympy.Expr, sympy.Expr]:
+def _edges(loop: Range, indices: Mapping[str, Expression]) -> tuple[Expression, Expression]:
     return integer_formula(loop.lower, indices), integer_formula(loop.upper, indices)
 
 
 def _solution(
-    here: sympy.Expr,
-    wanted: sympy.Expr,
-    open_loops: Mapping[sympy.Expr, Range],
-    free: Mapping[str, sympy.Expr],
-) -> tuple[sympy.Expr, sympy.Expr] | None:
+    here: Expression,
+    wanted: Expression,
+    open_loops: Mapping[Expression, Range],
+    free: Mapping[str, Expression],
+) -> tuple[Expression, Expression] | None:
     """The loop that `here == wanted` determines, and its value; None if there is none."""
     edges = [edge for loop in open_loops.values() for edge in _edges(loop, free)]
     for index in open_loops:
@@ -264,8 +264,8 @@ def _covers(place: Integer, loop: Range, extent: Integer) -> bool:
 
 
 def _selected(
-    body: sympy.Expr, index: sympy.Symbol
-) -> tuple[sympy.KroneckerDelta, sympy.Expr] | None:
+    body: Expression, index: sympy.Symbol
+) -> tuple[sympy.KroneckerDelta, Expression] | None:
     """A delta that makes the body 0 wherever `index` differs from something, and that."""
     for delta in sorted(body.atoms(sympy.KroneckerDelta), key=str):
         for here, there in (delta.args, delta.args[::-1]):
@@ -277,19 +277,19 @@ def _selected(
 
 
 def _reduce(
-    reduction: type[sympy.Expr],
-    body: sympy.Expr,
-    identity: sympy.Expr,
+    reduction: type[Expression],
+    body: Expression,
+    identity: Expression,
     solved: Solved,
-    conditions: list[sympy.Basic],
-) -> sympy.Expr:
+    conditions: list[Expression],
+) -> Expression:
     """A product, maximum or minimum over what is left."""
     deltas = (sympy.Eq(*delta.args) for delta in solved.factor.atoms(sympy.KroneckerDelta))
     inner = _where([*conditions, *deltas], body, identity)
     return reduction(inner, *reversed(solved.limits)) if solved.limits else inner
 
 
-def _where(conditions: list[sympy.Basic], value: sympy.Expr, otherwise: sympy.Expr) -> sympy.Expr:
+def _where(conditions: list[Expression], value: Expression, otherwise: Expression) -> Expression:
     return branches(sympy.And(*conditions), value, otherwise)
 
 

@@ -6,15 +6,28 @@ import re
 import unicodedata
 
 import sympy
+from sympy.printing.pretty.pretty_symbology import greek_letters
 
 from symopt.derive.closed import axes, closed_value, symbol
 from symopt.derive.functions import Task
 from symopt.typed.program import Definition, Program
 
 _GREEK = frozenset(
-    """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
-    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""".split()
-)
+    [
+        "lambda",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+    ]
+).union(greek_letters) - {"lamda", "omicron"}
 _ESCAPED = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "~": r"\textasciitilde{}",

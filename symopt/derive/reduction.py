@@ -11,7 +11,7 @@ from symopt.primitives import operators
 from symopt.primitives.record import Constant
 from symopt.primitives.registry import PRIMITIVES
 from symopt.statements.build import used_reads
-from symopt.statements.program import Read, Role, Statement, Tensor, count_of, read_of
+from symopt.statements.program import Read, Role, Statement, Tensor, count_of, moved_read, read_of
 from symopt.typed.ranges import greatest
 from symopt.types import Integer, Range, index
 
@@ -73,12 +73,12 @@ def _product_weight(statement: Statement, tensors: dict[str, Tensor], suffix: st
     ranges = {loop.index: loop for loop in statement.loops}
     below = {t.name: t.below for t in tensors.values() if t.below is not None}
     shape = tuple(greatest(place, ranges, below) + 1 for place in own)
-    again = {loop.index: index(f"{loop.index}'") for loop in statement.reduced}
+    again = {loop.index: index(f"{loop.index}~") for loop in statement.reduced}
     copies = tuple(
-        Range(f"{loop.index}'", loop.lower.substitute(again), loop.upper.substitute(again))
+        Range(f"{loop.index}~", loop.lower.substitute(again), loop.upper.substitute(again))
         for loop in statement.reduced
     )
-    renamed = {r.symbol: _renamed(r, again) for r in statement.reads}
+    renamed = {r.symbol: moved_read(r, again) for r in statement.reads}
     expression = statement.expression.xreplace({s: r.symbol for s, r in renamed.items()})
     same: sympy.Expr = operators.ONE
     counts: list[Read] = []
@@ -101,7 +101,3 @@ def _product_weight(statement: Statement, tensors: dict[str, Tensor], suffix: st
     tensor = Tensor(name, shape, Role.COMPUTED)
     return Weight(statement, (read,), read.symbol, before=(others,), tensors=(tensor,))
 
-
-def _renamed(read: Read, indices: dict[str, Integer]) -> Read:
-    places = tuple(place.substitute(indices) for place in read.map)
-    return count_of(places[0]) if read.tensor is None else read_of(read.tensor, places)

@@ -15,6 +15,7 @@ from sympy import S
 from symopt.primitives import operators
 from symopt.primitives.operators import strong_product
 from symopt.primitives.record import Constant, Primitive
+from symopt.statements.expression import postorder
 
 
 @dataclass(slots=True)
@@ -24,8 +25,9 @@ class Finiteness:
     `wild` symbols may be non-finite; `nonzero` ones are safe to divide by. Overflow of sums and
     products is not considered: it makes the value itself non-finite.
 
-    `forward` is for tangents. A zero adjoint wins over whatever comes next on the way back; for a
-    tangent to agree, a zero factor has to win over a change that is not finite, too.
+    `forward` is for changes along directions or columns. A zero adjoint wins over whatever comes
+    next on the way back; for changes to agree with that, a zero factor has to win over a change
+    that is not finite, too.
     """
 
     wild: frozenset[sympy.Symbol] = frozenset()
@@ -71,24 +73,6 @@ class Finiteness:
         if self.forward and not self._nonzero(factor) and not self.finite(weight):
             return strong_product(factor, weight)
         return sympy.Mul(weight, factor)
-
-
-def postorder(expression: sympy.Expr) -> list[sympy.Expr]:
-    """Every part of an expression once, parts before wholes."""
-    order: list[sympy.Expr] = []
-    seen: set[sympy.Expr] = set()
-    pending: list[tuple[sympy.Expr, bool]] = [(expression, False)]
-    while pending:
-        node, expanded = pending.pop()
-        if node in seen:
-            continue
-        if expanded or not node.args:
-            seen.add(node)
-            order.append(node)
-        else:
-            pending.append((node, True))
-            pending.extend((part, False) for part in reversed(node.args))
-    return order
 
 
 def weights(

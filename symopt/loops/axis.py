@@ -69,7 +69,7 @@ def lead_of(statement: Statement, ranked: tuple[str, ...]) -> Lead | None:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Tensors written at one sample by that sample's iteration: their range, and which axis it is."""
+    """Tensors written at a sample by its own iteration: the range, and which axis it is."""
 
     tensors: Mapping[str, tuple[Key, int]]
 

@@ -19,7 +19,7 @@ _INFINITY = Constant(float("inf"))
 
 
 def expand_reductions(program: Program) -> Program:
-    """The program without `logsumexp`: the greatest term, the sum of exponentials, the logarithm."""
+    """The program without `logsumexp`: greatest term, sum of exponentials, logarithm."""
     tensors = dict(program.tensors)
     statements: list[Statement] = []
     for statement in program.statements:
@@ -59,9 +59,7 @@ def _logsumexp(statement: Statement, tensors: dict[str, Tensor]) -> list[Stateme
     return found
 
 
-def _named_term(
-    statement: Statement, tensors: dict[str, Tensor], found: list[Statement]
-) -> Read:
+def _named_term(statement: Statement, tensors: dict[str, Tensor], found: list[Statement]) -> Read:
     """A read of the term at a point; named first, where it is more than a read."""
     for read in statement.reads:
         if read.symbol == statement.expression and read.tensor is not None:

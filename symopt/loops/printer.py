@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import sympy
 
 from symopt.loops.program import Fill, Kernel, Node, Pass, Update
@@ -36,11 +38,11 @@ def _node(node: Node, indent: str) -> list[str]:
 
 def _expression(update: Update) -> str:
     """The expression with every read at its place in the buffer."""
-    places = {}
+    places: dict[sympy.Symbol, sympy.Symbol] = {}
     for read in update.reads:
         if read.tensor is not None:
             place = f"[{', '.join(map(str, read.map))}]" if read.map else ""
             places[read.symbol] = sympy.Symbol(f"{read.tensor}{place}", real=True)
         else:
             places[read.symbol] = sympy.Symbol(f"#({read.map[0]})", real=True)
-    return print_expression(update.expression.xreplace(places))
+    return print_expression(cast(sympy.Expr, update.expression.xreplace(places)))

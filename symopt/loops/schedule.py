@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims, written
 from symopt.loops.expand import expand_reductions
 from symopt.loops.program import Buffer, Fill, Kernel, Node, Pass, Storage, Update
-from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
+from symopt.statements.program import IDENTITY, Program, Read, Role
 from symopt.types import Integer, Range, index
 
 SAMPLE = "sample"
@@ -64,9 +64,7 @@ def schedule(program: Program, name: str, options: Options) -> Kernel:
             lead = plan.leads[number]
             if lead is not None:
                 passes.setdefault(lead.key, []).append(number)
-        nodes.extend(
-            _pass(plan, key, sinks, options, filled) for key, sinks in passes.items()
-        )
+        nodes.extend(_pass(plan, key, sinks, options, filled) for key, sinks in passes.items())
     buffers = _buffers(plan)
     return Kernel(name, tuple(nodes), buffers, program.outputs, _dims(nodes, buffers))
 
@@ -165,7 +163,9 @@ def _covers(plan: _Plan, number: int) -> bool:
     if len(set(used)) < len(used) or (lead is not None and lead.index not in used):
         return False
     # Reduced loops must run inside the others, or an element is visited many times over.
-    reduced = [loop.index not in used for loop in statement.loops if not lead or loop.index != lead.index]
+    reduced = [
+        loop.index not in used for loop in statement.loops if not lead or loop.index != lead.index
+    ]
     return reduced == sorted(reduced)
 
 
@@ -294,5 +294,3 @@ def _dims(nodes: Iterable[Node], buffers: Mapping[str, Buffer]) -> tuple[str, ..
             case Fill():
                 pass
     return tuple(sorted(found))
-
-

@@ -18,7 +18,8 @@ from symopt.statements.program import IDENTITY, Read
 from symopt.types import Integer, Range
 
 ATTRIBUTES = """\
-attributes #0 = { nounwind alignstack=64 "prefer-vector-width"="512" "min-legal-vector-width"="512" }
+attributes #0 = { nounwind alignstack=64
+  "prefer-vector-width"="512" "min-legal-vector-width"="512" }
 attributes #1 = { nounwind willreturn memory(none) }
 """
 
@@ -128,7 +129,9 @@ class _KernelEmitter:
         total = self.text.integer(1)
         for size in buffer.shape:
             # Of `n - 2` and `m - 3`, both below 0, the product would not be.
-            extent = self.text.intrinsic("llvm.smax", self.integers.emit(size), self.text.integer(0))
+            extent = self.text.intrinsic(
+                "llvm.smax", self.integers.emit(size), self.text.integer(0)
+            )
             total = self.text.operate("mul", total, extent, flags="nsw")
         with self.text.loop(self.text.integer(0), total) as position:
             self.text.store(value, self._address(buffer, position))
@@ -165,7 +168,9 @@ class _KernelEmitter:
 
     def _update(self, update: Update) -> None:
         """A nest; the loops at its end that the target does not see sum into a register."""
-        seen = frozenset().union(*(part.indices for part in update.place)) if update.place else set()
+        seen = (
+            frozenset().union(*(part.indices for part in update.place)) if update.place else set()
+        )
         inner: list[Range] = []
         outer = list(update.loops)
         while outer and outer[-1].index not in seen:
@@ -223,9 +228,9 @@ class _KernelEmitter:
     def _is_wide(self, update: Update) -> bool:
         """Whether the expression differs by lane: it reads a local value or by the sample."""
         for read in update.reads:
-            if read.tensor is not None:
-                if self.kernel.buffers[read.tensor].storage is Storage.LOCAL:
-                    return True
+            buffer = self.kernel.buffers.get(read.tensor or "")
+            if buffer is not None and buffer.storage is Storage.LOCAL:
+                return True
             if any(self._by_lane(place) for place in read.map):
                 return True
         return False
@@ -246,7 +251,8 @@ class _KernelEmitter:
                 self._store(update.target, update.place, result)
                 return
         value = text.widen(value)
-        if self.mask is not None:
+        # In their local values, lanes beyond the end are copies of the last sample.
+        if self.mask is not None and buffer.storage is not Storage.LOCAL:
             value = text.select(self.mask, value, text.number(identity))
         for lane in range(text.lanes):
             address = self._element(buffer, update.place, lane)
@@ -318,9 +324,7 @@ class _KernelEmitter:
             self._element(self.kernel.buffers[name], place, lane), "double", False
         )
 
-    def _hold(
-        self, name: str, place: tuple[Integer, ...], lane: int | None, value: Value
-    ) -> None:
+    def _hold(self, name: str, place: tuple[Integer, ...], lane: int | None, value: Value) -> None:
         if lane is None:
             self._store(name, place, value)
         else:

@@ -37,7 +37,7 @@ class Library:
 
 
 @cache
-def _machine() -> Any:
+def _machine() -> Any:  # noqa: ANN401 - llvmlite has no annotations
     """The target of this process, chosen from the CPU it runs on."""
     import llvmlite.binding as llvm
 
@@ -54,7 +54,7 @@ def _machine() -> Any:
 
 
 @cache
-def _linker() -> Any:
+def _linker() -> Any:  # noqa: ANN401 - llvmlite has no annotations
     import llvmlite.binding as llvm
 
     return llvm.create_lljit_compiler(_machine())
@@ -70,7 +70,7 @@ def has_fma() -> bool:
     return bool(features.get("fma")) or _machine().triple.startswith("aarch64")
 
 
-def optimized(ir: str) -> Any:
+def optimized(ir: str) -> Any:  # noqa: ANN401 - llvmlite has no annotations
     """The module of some IR after the pass list; a CompileError if the IR is not valid."""
     import llvmlite.binding as llvm
 
@@ -82,9 +82,7 @@ def optimized(ir: str) -> Any:
         raise CompileError(f"symopt emitted invalid code: {error}\n{ir}") from error
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
-    builder = llvm.create_pass_builder(
-        machine, llvm.create_pipeline_tuning_options(speed_level=2)
-    )
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     for name in _PASSES:

@@ -37,16 +37,16 @@ class ScalarEmitter:
 
     def emit(self, expression: sympy.Expr, symbols: Mapping[sympy.Symbol, Value]) -> Value:
         """The value of an expression, as a double."""
-        known: dict[sympy.Expr, Value] = dict(symbols)
+        known: dict[sympy.Basic, Value] = {**symbols}
         self._walk(expression, known)
         return self.as_double(known[expression])
 
-    def _walk(self, expression: sympy.Expr, known: dict[sympy.Expr, Value]) -> None:
+    def _walk(self, expression: sympy.Expr, known: dict[sympy.Basic, Value]) -> None:
         for node in postorder(expression):
             if node not in known:
                 known[node] = self._node(node, known)
 
-    def _node(self, node: sympy.Expr, known: dict[sympy.Expr, Value]) -> Value:
+    def _node(self, node: sympy.Expr, known: dict[sympy.Basic, Value]) -> Value:
         text = self.text
         match node:
             case Constant():
@@ -73,20 +73,28 @@ class ScalarEmitter:
             return value
         return self.text.compare("fcmp une", value, self.text.number(0.0))
 
-    def _sum(self, node: sympy.Expr, known: dict[sympy.Expr, Value]) -> Value:
+    def _sum(self, node: sympy.Expr, known: dict[sympy.Basic, Value]) -> Value:
         total: Value | None = None
         for part in node.args:
             value = self.as_double(known[part])
-            total = value if total is None else self.text.operate("fadd", total, value, flags=self.flags)
+            total = (
+                value
+                if total is None
+                else self.text.operate("fadd", total, value, flags=self.flags)
+            )
         assert total is not None
         return total
 
-    def _product(self, node: sympy.Expr, known: dict[sympy.Expr, Value]) -> Value:
+    def _product(self, node: sympy.Expr, known: dict[sympy.Basic, Value]) -> Value:
         negate = node.args[0] is sympy.S.NegativeOne
         total: Value | None = None
         for part in node.args[1:] if negate else node.args:
             value = self.as_double(known[part])
-            total = value if total is None else self.text.operate("fmul", total, value, flags=self.flags)
+            total = (
+                value
+                if total is None
+                else self.text.operate("fmul", total, value, flags=self.flags)
+            )
         assert total is not None
         return self.negative(total) if negate else total
 
@@ -102,7 +110,11 @@ class ScalarEmitter:
         square, rest = base, abs(n)
         while rest:
             if rest & 1:
-                result = square if result is None else text.operate("fmul", result, square, flags=self.flags)
+                result = (
+                    square
+                    if result is None
+                    else text.operate("fmul", result, square, flags=self.flags)
+                )
             rest >>= 1
             if rest:
                 square = text.operate("fmul", square, square, flags=self.flags)
@@ -111,7 +123,7 @@ class ScalarEmitter:
             return one
         return result if n > 0 else text.operate("fdiv", one, result, flags=self.flags)
 
-    def _primitive(self, node: Primitive, known: dict[sympy.Expr, Value]) -> Value:
+    def _primitive(self, node: Primitive, known: dict[sympy.Basic, Value]) -> Value:
         lowering = node.record.lower
         match lowering:
             case Expand(build):
@@ -121,13 +133,17 @@ class ScalarEmitter:
                 self.flags = outer
                 return known[expanded]
             case Builtin("integer_power"):
-                return self.power(self.as_double(known[node.args[0]]), int(node.args[1]))
+                base, exponent = node.args
+                assert isinstance(exponent, sympy.Integer)
+                return self.power(self.as_double(known[base]), int(exponent))
             case _:
                 pass
         operands = [known[part] for part in node.args]
         match lowering:
-            case (Intrinsic(name) | Libm(name)) if name in maths.FUNCTIONS:
-                return maths.FUNCTIONS[name](maths.Maths(self.text, self.fma), *map(self.as_double, operands))
+            case Intrinsic(name) | Libm(name) if name in maths.FUNCTIONS:
+                return maths.FUNCTIONS[name](
+                    maths.Maths(self.text, self.fma), *map(self.as_double, operands)
+                )
             case Intrinsic(name):
                 return self.text.intrinsic(name, *map(self.as_double, operands))
             case Libm(name):
@@ -164,7 +180,9 @@ class ScalarEmitter:
         return self.text.operate("xor", self.as_truth(value), Value("true", "i1"))
 
     def floor_divide(self, a: Value, b: Value) -> Value:
-        return self.text.intrinsic("llvm.floor", self.text.operate("fdiv", self.as_double(a), self.as_double(b)))
+        return self.text.intrinsic(
+            "llvm.floor", self.text.operate("fdiv", self.as_double(a), self.as_double(b))
+        )
 
     def remainder(self, a: Value, b: Value) -> Value:
         """fmod, moved to the sign of the divisor."""

@@ -137,12 +137,12 @@ def _updated(inverse: Matrix, old: Point, new: Point, *, rescale: bool) -> Matri
     if rescale:
         scale = curvature / spread
         inverse, product, spread = scale * inverse, scale * product, scale * spread
-    cross = np.outer(product, s)
-    return (
-        inverse
-        - (cross + cross.T) / curvature
-        + (1 + spread / curvature) * np.outer(s, s / curvature)
-    )
+    # The published formula with its three terms gathered into one symmetric product: s aᵀ + a sᵀ.
+    a = ((1 + spread / curvature) / 2 * s - product) / curvature
+    cross = np.outer(s, a)
+    updated = cross + cross.T
+    updated += inverse
+    return updated
 
 
 def _restarted(state: BFGSState, direction: Vector) -> BFGSState:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 _EPSILON = float(np.finfo(np.float64).eps)
 _PATIENCE = 3  # steps in a row without change before the value counts as settled
 _NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
+_Row = tuple[int, float, float, float, float]
 _TRACE = np.dtype(
     [
         ("iteration", np.int64),
@@ -92,12 +92,12 @@ def minimize(
         options=options,
     )
     tell = _listener(callback)
-    rows: list[Iterate] = []
+    rows: list[_Row] = []
     last: Iterate | None = None
     for last in _iterates(run):
-        new = not rows or last.iteration > rows[-1].iteration
+        new = not rows or last.iteration > rows[-1][0]
         if new:
-            rows.append(last)
+            rows.append(_row(last))
         if new and last.iteration > 0 and not tell(last):
             last = replace(last, status=Status.STOPPED)
             break
@@ -259,7 +259,7 @@ def _listener(callback: Callable[..., object] | None) -> Callable[[Iterate], boo
     return tell
 
 
-def _result(run: Run, last: Iterate, rows: list[Iterate]) -> OptimizeResult:
+def _result(run: Run, last: Iterate, rows: list[_Row]) -> OptimizeResult:
     from scipy.optimize import OptimizeResult  # pyright: ignore[reportMissingTypeStubs]: has none
 
     assert last.status is not None, "a run ends with a status"
@@ -281,7 +281,7 @@ def _result(run: Run, last: Iterate, rows: list[Iterate]) -> OptimizeResult:
         status=last.status.code,
         message="; ".join([last.status.message, *explained, *notes]),
         params=dict(problem.unpack(x)),
-        trace=_trace(rows),
+        trace=np.array(rows, dtype=_TRACE),
         **fitted,
     )
 
@@ -302,8 +302,6 @@ def _fitted(run: Run, x: Vector) -> tuple[dict[str, Any], tuple[str, ...]]:
     return fields, findings(uncertainty, problem.names)
 
 
-def _trace(rows: list[Iterate]) -> NDArray[np.void]:
-    return np.array(
-        [(row.iteration, row.point.value, row.grad_norm, row.step, row.time) for row in rows],
-        dtype=_TRACE,
-    )
+def _row(at: Iterate) -> _Row:
+    """An iterate's line in the trace; its state, which may be large, is let go."""
+    return at.iteration, at.point.value, at.grad_norm, at.step, at.time

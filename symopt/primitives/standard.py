@@ -8,18 +8,18 @@ from __future__ import annotations
 import sympy
 from sympy import S
 
+from symopt.primitives.cases import Cases
+
 
 def indicator(condition: object) -> sympy.Expr:
     """1 where the condition holds, else 0."""
-    return sympy.Piecewise((S.One, condition), (S.Zero, True))
+    return Cases(condition, S.One, S.Zero)
 
 
 def truth(value: sympy.Expr) -> sympy.Basic:
     """The condition of an indicator; of any other number, that it is not 0."""
-    if isinstance(value, sympy.Piecewise) and len(value.args) == 2:
-        (one, condition), (zero, otherwise) = value.args
-        if one == 1 and zero == 0 and otherwise == True:  # noqa: E712 (a SymPy truth value)
-            return condition
+    if isinstance(value, Cases) and value.args[1:] == (S.One, S.Zero):
+        return value.args[0]
     return sympy.Ne(value, 0)
 
 
@@ -35,7 +35,7 @@ def branches(condition: sympy.Basic, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr
             a = a.xreplace({part: S.true, part.negated: S.false})
     if isinstance(condition, sympy.Rel):
         b = b.xreplace({condition: S.false, condition.negated: S.true})
-    return sympy.Piecewise((a, condition), (b, True))
+    return Cases(condition, a, b)
 
 
 def equality(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
@@ -51,23 +51,25 @@ def inequality(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
 
 
 def guarded_product(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
-    """a·b; where `a` is 0 by choice of a branch, `b` moves into the other branches."""
+    """a·b; where `a` is 0 by choice of a branch, `b` moves into the other branch."""
     for factor in sympy.Mul.make_args(a):
-        if isinstance(factor, sympy.Piecewise) and any(value == 0 for value, _ in factor.args):
+        if isinstance(factor, Cases) and S.Zero in factor.args[1:]:
             rest = sympy.Mul(*(other for other in sympy.Mul.make_args(a) if other is not factor), b)
-            branches = ((value * rest, condition) for value, condition in factor.args)
-            return sympy.Piecewise(*branches)
+            condition, *values = factor.args
+            return branches(condition, *(value * rest for value in values))
     return sympy.Mul(a, b)
 
 
 def exponential(x: sympy.Expr) -> sympy.Expr:
-    """exp(x), with the branches of a choice that is -oo somewhere (a filter) turned into 0."""
-    filters, rest = [], []
+    """exp(x), with a choice of -oo (a filter) turned into one of 0."""
+    factors, rest = [], []
     for term in sympy.Add.make_args(x):
-        filtered = isinstance(term, sympy.Piecewise) and any(v == -sympy.oo for v, _ in term.args)
-        (filters if filtered else rest).append(term)
-    chosen = (sympy.Piecewise(*((sympy.exp(v), c) for v, c in term.args)) for term in filters)
-    return sympy.Mul(*chosen, sympy.exp(sympy.Add(*rest)))
+        if isinstance(term, Cases) and -sympy.oo in term.args[1:]:
+            condition, *values = term.args
+            factors.append(Cases(condition, *map(sympy.exp, values)))
+        else:
+            rest.append(term)
+    return sympy.Mul(*factors, sympy.exp(sympy.Add(*rest)))
 
 
 def sinc_derivative(order: sympy.Expr, x: sympy.Expr) -> sympy.Expr:
@@ -76,4 +78,4 @@ def sinc_derivative(order: sympy.Expr, x: sympy.Expr) -> sympy.Expr:
     t = sympy.Symbol("t", real=True)
     apart = sympy.diff(sympy.sin(t) / t, t, n).xreplace({t: x})
     limit = S.Zero if n % 2 else sympy.Rational((-1) ** (n // 2), n + 1)
-    return sympy.Piecewise((limit, sympy.Eq(x, 0)), (apart, True))
+    return Cases(sympy.Eq(x, 0), limit, apart)

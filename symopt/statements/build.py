@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 import sympy
@@ -10,6 +11,7 @@ import sympy
 from symopt.primitives import operators
 from symopt.primitives.record import Constant
 from symopt.source import Span
+from symopt.statements.expression import symbols_of
 from symopt.statements.program import (
     Program,
     Read,
@@ -18,6 +20,7 @@ from symopt.statements.program import (
     Tensor,
     Winner,
     count_of,
+    moved_read,
     read_of,
 )
 from symopt.typed import program as typed
@@ -25,7 +28,8 @@ from symopt.typed.ranges import greatest, inside
 from symopt.typed.reads import free_indices
 from symopt.types import Integer, Range, constant, depends_on, index
 
-MAX_DEPTH = 30  # deeper expressions are cut into statements, so that every walk stays shallow
+# Deeper expressions are cut into statements: deriving a chain of k factors twice costs about k^3.
+MAX_DEPTH = 12
 
 
 def build_statements(program: typed.Program, definitions: Iterable[typed.Definition]) -> Program:
@@ -107,11 +111,10 @@ class _Builder:
     ) -> None:
         expression, reads = self.convert(body, loops)
         winner = self.winner(target, place, loops) if reduction in ("max", "min") else None
-        self.statements.append(
-            Statement(
-                target, place, loops, reduction, expression, reads, winner, self.span  # type: ignore[arg-type]
-            )
+        statement = Statement(
+            target, place, loops, reduction, expression, reads, winner, self.span  # type: ignore[arg-type]
         )
+        self.statements.append(with_short_indices(statement))
 
     def winner(
         self, target: str, place: tuple[Integer, ...], loops: tuple[Range, ...]
@@ -139,8 +142,14 @@ class _Builder:
         count = self._names[stem] = self._names.get(stem, 0) + 1
         return f"{stem}.{count}"
 
-    def temporary(self, body: typed.Scalar, reads: Iterable[Read] | None = None) -> Read:
-        """A name for a scalar that depends on some of the loops: computed once for these."""
+    def temporary(
+        self, body: typed.Scalar, converted: tuple[sympy.Expr, tuple[Read, ...]] | None = None
+    ) -> Read:
+        """A name for a scalar that depends on some of the loops: computed once for these.
+
+        What is converted already is not converted again: for deep expressions, that would double
+        the work with every part that is named.
+        """
         wanted = frozenset(free_indices(body)) & self.ranges.keys()
         loops = self.domain(wanted, body)
         place = tuple(index(loop.index) for loop in loops)
@@ -148,7 +157,12 @@ class _Builder:
         self.tensors[name] = Tensor(name, self.bounds(loops), Role.COMPUTED)
         outer = self.ranges
         self.ranges = {**outer, **{loop.index: loop for loop in loops}}
-        self.assign(name, place, loops, body, "=")
+        if converted is None:
+            self.assign(name, place, loops, body, "=")
+        else:
+            self.statements.append(
+                Statement(name, place, loops, "=", *converted, span=self.span)
+            )
         self.ranges = outer
         return read_of(name, place)
 
@@ -212,12 +226,17 @@ class _Conversion:
             case _:
                 assert_never(scalar)
 
+    def named(self, part: typed.Scalar, expression: sympy.Expr) -> sympy.Expr:
+        """A symbol for a part in place of its expression."""
+        reads = used_reads(expression, self.reads.values())
+        return self.symbol(self.builder.temporary(part, (expression, reads)))
+
     def node(self, scalar: typed.Scalar, parts: tuple[typed.Scalar, ...], make) -> sympy.Expr:  # noqa: ANN001
         inner = [self.of(part) for part in parts]
         depth = 1 + max((self.depth.get(part, 0) for part in inner), default=0)
         if depth > MAX_DEPTH:
             inner = [
-                self.symbol(self.builder.temporary(part)) if self.depth.get(done, 0) >= MAX_DEPTH else done
+                self.named(part, done) if self.depth.get(done, 0) >= MAX_DEPTH else done
                 for part, done in zip(parts, inner, strict=True)
             ]
             depth = 1 + max((self.depth.get(part, 0) for part in inner), default=0)
@@ -242,7 +261,7 @@ def _is_sum(term: typed.Scalar) -> bool:
 
 def used_reads(expression: sympy.Expr, reads: Iterable[Read]) -> tuple[Read, ...]:
     """Those reads whose symbol is in the expression, in a fixed order."""
-    symbols = expression.free_symbols
+    symbols = symbols_of(expression)
     used = {read.symbol: read for read in reads if read.symbol in symbols}
     return tuple(sorted(used.values(), key=lambda read: read.symbol.name))
 
@@ -269,3 +288,33 @@ def _all_inside(
             return False
         pending.extend(parts(scalar))
     return True
+
+
+def with_short_indices(statement: Statement) -> Statement:
+    """The statement with its indices called as the program calls them, where that is unambiguous.
+
+    While checking, every index has a name of its own (`i.2`); one statement needs no such care.
+    """
+    short: dict[str, str] = {}
+    for loop in statement.loops:
+        name = loop.index.partition(".")[0]
+        while name in short.values():
+            name += "'"
+        short[loop.index] = name
+    if all(old == new for old, new in short.items()):
+        return statement
+    names = {old: index(new) for old, new in short.items()}
+    reads = {read.symbol: moved_read(read, names) for read in statement.reads}
+    winner = statement.winner
+    return replace(
+        statement,
+        map=tuple(place.substitute(names) for place in statement.map),
+        loops=tuple(
+            Range(short[loop.index], loop.lower.substitute(names), loop.upper.substitute(names))
+            for loop in statement.loops
+        ),
+        expression=statement.expression.xreplace({s: r.symbol for s, r in reads.items()}),
+        reads=tuple(sorted(reads.values(), key=lambda read: read.symbol.name)),
+        winner=replace(winner, position=winner.position.substitute(names)) if winner else None,
+    )
+

@@ -22,6 +22,7 @@ from symopt.primitives.complex_step import (
 )
 from symopt.primitives.operators import smul
 from symopt.primitives.record import Constant, Primitive
+from symopt.statements.expression import postorder
 from symopt.statements.program import IDENTITY, Program, Role, Statement
 from symopt.types import Integer, Range
 from symopt.types import evaluate as evaluate_integer
@@ -172,7 +173,7 @@ def _tangent(
 ) -> Array:
     """The tangent of an expression whose value is known, by the rules of dual numbers."""
     tangents: dict[sympy.Expr, Array] = dict(changes)
-    for node in sympy.postorder_traversal(expression):
+    for node in postorder(expression):
         if node not in tangents:
             tangents[node] = _node_tangent(node, known, tangents)
     return tangents[expression]

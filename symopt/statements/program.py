@@ -115,3 +115,9 @@ def read_of(tensor: str, places: tuple[Integer, ...]) -> Read:
 def count_of(value: Integer) -> Read:
     """The read that stands for an integer used as a number."""
     return Read(sympy.Symbol(f"#({value})", real=True), None, (value,))
+
+
+def moved_read(read: Read, indices: Mapping[str, Integer]) -> Read:
+    """The read with loop indices replaced, and the symbol that goes with that."""
+    places = tuple(place.substitute(indices) for place in read.map)
+    return count_of(places[0]) if read.tensor is None else read_of(read.tensor, places)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 
 from symopt.primitives.record import Constant, Primitive
+from symopt.statements.expression import postorder, symbols_of
 from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
 from symopt.types import Integer
 
@@ -87,9 +88,9 @@ def _verify_expression(statement: Statement) -> None:
     where = statement.target
     symbols = [read.symbol for read in statement.reads]
     assert len(set(symbols)) == len(symbols), f"{where}: a symbol stands for two things"
-    free = statement.expression.free_symbols - set(symbols)
+    free = symbols_of(statement.expression) - set(symbols)
     assert not free, f"{where}: {free} stand for nothing"
-    for node in sympy.preorder_traversal(statement.expression):
+    for node in postorder(statement.expression):
         own = isinstance(node, Primitive | Constant | sympy.Symbol | sympy.Integer)
         power = isinstance(node, sympy.Pow) and node.exp.is_Integer and int(node.exp) > 0
         assert own or node.is_Add or node.is_Mul or power, f"{where}: {node} is not ours"

@@ -8,15 +8,17 @@ from symopt.diagnostics import Diagnostic, Report
 from symopt.source import Span
 from symopt.syntax import tree
 from symopt.typed import errors
-from symopt.typed.declarations import declare_data, declare_dim, declare_param
+from symopt.typed.declarations import declare_data, declare_param, set_default
 from symopt.typed.definitions import define
 from symopt.typed.elaborate import Elaborator
 from symopt.typed.objective import build_objective
-from symopt.typed.program import Data, Definition, Param, Program
+from symopt.typed.program import Data, Definition, DimInfo, Param, Program
 from symopt.typed.reads import tensors_read
 from symopt.typed.scope import Scope
 from symopt.typed.stable import stabilise
 from symopt.typed.walk import children
+
+_ARRAYS = (tree.DataDeclaration, tree.ParamDeclaration)
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ def check(file: tree.File) -> tuple[Program, tuple[Diagnostic, ...]]:
             case tree.SampleDeclaration(dim, span):
                 sample = dim
                 if dim not in unit.scope.dims:
-                    unit.report.add(errors.unknown_name(dim, span, unit.scope.dims))
+                    unit.report.add(errors.unknown_dim(dim, span, unit.scope.dims))
             case tree.Definition():
                 define(unit, statement)
             case tree.FunctionDefinition():
@@ -102,21 +104,28 @@ def _whole(file: tree.File) -> Span:
 
 def _announce(unit: Unit, file: tree.File) -> None:
     """Note what is known before its statement is reached: dims, and names that come later."""
+    declared: list[tree.DimDeclaration] = []
     for statement in file.statements:
         match statement:
-            case tree.DimDeclaration(name, _, _, name_span):
+            case tree.DimDeclaration(name, _, description, name_span):
                 if unit.may_define(name, name_span):
-                    declare_dim(unit, statement)
+                    unit.scope.dims[name] = DimInfo(name, None, description, name_span)
+                    declared.append(statement)
             case tree.Definition(name, _, _, _, _, _, _, _, _, name_span):
                 unit.scope.later.setdefault(name, name_span)
             case tree.DataDeclaration() | tree.ParamDeclaration():
                 unit.scope.later.setdefault(statement.name, statement.name_span)
-    for statement in file.statements:
-        if isinstance(statement, tree.DataDeclaration | tree.ParamDeclaration):
-            _dims_of_shape(unit, statement)
+    arrays = [s for s in file.statements if isinstance(s, _ARRAYS)]
+    names = {statement.name for statement in arrays}
+    for statement in arrays:
+        _dims_of_shape(unit, statement, names)
+    for statement in declared:
+        set_default(unit, statement)
 
 
-def _dims_of_shape(unit: Unit, statement: tree.DataDeclaration | tree.ParamDeclaration) -> None:
+def _dims_of_shape(
+    unit: Unit, statement: tree.DataDeclaration | tree.ParamDeclaration, arrays: set[str]
+) -> None:
     """A size named in a shape is a dim, declared or not."""
     pending: list[tree.Expression] = [*statement.shape]
     if isinstance(statement, tree.DataDeclaration) and statement.index_of is not None:
@@ -124,9 +133,8 @@ def _dims_of_shape(unit: Unit, statement: tree.DataDeclaration | tree.ParamDecla
     while pending:
         part = pending.pop()
         if isinstance(part, tree.Name):
-            known = part.name in unit.scope.dims or part.name in unit.scope.later
-            if not known:
-                declare_dim(unit, tree.DimDeclaration(part.name, None, None, part.span, part.span))
+            if part.name not in unit.scope.dims and part.name not in arrays:
+                unit.scope.dims[part.name] = DimInfo(part.name, None, None, part.span)
         else:
             inner = children(part)
             pending.extend(c for c in inner if not isinstance(c, tree.Generator | tree.Slice))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from symopt.source import Span
 from symopt.syntax import tree
 from symopt.typed import errors, index_errors
-from symopt.typed.program import Data, Definition, DimInfo, Param, Side
-from symopt.typed.reads import tensors_read
+from symopt.typed.program import Data, Definition, Param, Side
+from symopt.typed.reads import reads
 from symopt.typed.scope import Environment, Variable
 from symopt.typed.subscripts import integer
 from symopt.typed.values import Shape, Value, broadcast_at, broadcast_shapes
@@ -18,17 +18,20 @@ if TYPE_CHECKING:
     from symopt.typed.checker import Unit
 
 
-def declare_dim(unit: Unit, statement: tree.DimDeclaration) -> None:
-    """A named size; its default must be a whole number."""
-    default: int | None = None
-    if statement.default is not None:
-        value = integer(unit.elaborator, statement.default, Environment(), size=True)
-        default = value.value if value is not None else None
-        if value is not None and (default is None or default < 0):
-            found = "a negative one" if default is not None else f"`{value}`"
-            unit.report.add(errors.dim_default(statement.name, found, statement.default.span))
-    name, description = statement.name, statement.description
-    unit.scope.dims[name] = DimInfo(name, default, description, statement.name_span)
+def set_default(unit: Unit, statement: tree.DimDeclaration) -> None:
+    """Give a dim its default, which must be a whole number."""
+    if statement.default is None:
+        return
+    value = integer(unit.elaborator, statement.default, Environment(), size=True)
+    if value is None:
+        return
+    default, span = value.value, statement.default.span
+    if default is None or default < 0:
+        negative = default is not None
+        unit.report.add(errors.dim_default(statement.name, f"`{span.text}`", span, negative))
+        return
+    info = unit.scope.dims[statement.name]
+    unit.scope.dims[statement.name] = replace(info, default=default)
 
 
 def _shape(unit: Unit, sizes: tuple[tree.Expression, ...]) -> Shape | None:
@@ -61,7 +64,7 @@ def declare_data(unit: Unit, statement: tree.DataDeclaration) -> None:
         return
     default = None
     if statement.default is not None:
-        default = _setup(unit, f"{name}.default", statement.default, shape)
+        default = _setup(unit, f"{name}.default", "the default", statement.default, shape)
     unit.data[name] = Data(
         name, shape, index_of, default, statement.description, statement.name_span
     )
@@ -86,11 +89,14 @@ def declare_param(unit: Unit, statement: tree.ParamDeclaration) -> None:
         return
     elaborator = unit.elaborator
     elaborator.random_shape = shape
-    init = _setup(unit, f"{name}.init", statement.init, shape) if statement.init else None
+    init = None
+    if statement.init is not None:
+        init = _setup(unit, f"{name}.init", "the start", statement.init, shape)
     elaborator.random_shape = None
     sides: list[Side | None] = []
     for word, bound in (("lower", statement.lower), ("upper", statement.upper)):
-        found = _setup(unit, f"{name}.{word}", bound.value, shape) if bound else None
+        what = f"the {word} bound"
+        found = _setup(unit, f"{name}.{word}", what, bound.value, shape) if bound else None
         sides.append(Side(found, bound.open) if bound and found else None)
     lower, upper = sides
     unit.params[name] = Param(
@@ -100,20 +106,21 @@ def declare_param(unit: Unit, statement: tree.ParamDeclaration) -> None:
     unit.scope.variables[name] = Variable(name, shape, origin, None, statement.name_span)
 
 
-def _setup(unit: Unit, name: str, expression: tree.Expression, shape: Shape) -> str | None:
+def _setup(
+    unit: Unit, name: str, what: str, expression: tree.Expression, shape: Shape
+) -> str | None:
     """A definition evaluated once when data is bound: a start, a bound or a default."""
+    what = f"{what} of `{name.partition('.')[0]}`"
     elaborator = unit.elaborator
     value = elaborator.value(expression, Environment())
     unit.setup.extend(elaborator.introduced)
     elaborator.introduced.clear()
     if value.broken:
         return None
-    if not _reads_allowed(unit, value, expression.span):
+    if not _reads_allowed(unit, value, what):
         return None
     if broadcast_shapes(value.shape, shape) != shape:
-        unit.report.add(
-            errors.wrong_shape(f"`{name.replace('.', ' ')}`", shape, value.shape, expression.span)
-        )
+        unit.report.add(errors.wrong_shape(what, shape, value.shape, expression.span))
         return None
     axes = elaborator.loops_over(shape)
     place = tuple(index(axis.index) for axis in axes)
@@ -135,10 +142,11 @@ def _setup(unit: Unit, name: str, expression: tree.Expression, shape: Shape) -> 
     return name
 
 
-def _reads_allowed(unit: Unit, value: Value, span: Span) -> bool:
+def _reads_allowed(unit: Unit, value: Value, what: str) -> bool:
     place = tuple(index(loop.index) for loop in unit.elaborator.loops_over(value.shape))
-    for name in tensors_read(value.at(place)):
+    for read in reads(value.at(place)):
+        name = read.tensor
         if name in unit.params or any(name == d.name for d in unit.definitions):
-            unit.report.add(errors.reads_unknowns(name, span))
+            unit.report.add(errors.reads_unknowns(name, read.span, what))
             return False
     return True

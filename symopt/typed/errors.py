@@ -20,7 +20,9 @@ def shape_text(shape: Sequence[Integer]) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """`did you mean ...?` for a name close to a known one."""
-    near = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    known = sorted(set(known))
+    near = [other for other in known if other.casefold() == name.casefold()]
+    near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
 
 
@@ -243,15 +245,42 @@ def cannot_combine(
     )
 
 
+def cannot_matrix_multiply(
+    left: Sequence[Integer],
+    right: Sequence[Integer],
+    left_span: Span,
+    right_span: Span,
+    span: Span,
+) -> Diagnostic:
+    inner = right[max(len(right) - 2, 0)]
+    if left[-1] != inner:
+        which = "first" if len(right) == 2 else "only" if len(right) == 1 else "second to last"
+        last = "only" if len(left) == 1 else "last"
+        help_text = (
+            f"the {last} axis of the left, {left[-1]}, must equal the {which} axis of the "
+            f"right, {inner}"
+        )
+    else:
+        help_text = "leading axes are matched from the right and must be equal or 1"
+    return problem(
+        Kind.SHAPE,
+        "shape-mismatch",
+        f"cannot matrix-multiply {shape_text(left)} and {shape_text(right)}",
+        span,
+        also=(
+            Label(left_span, f"shape {shape_text(left)}"),
+            Label(right_span, f"shape {shape_text(right)}"),
+        ),
+        help=help_text,
+    )
+
+
 def wrong_shape(
     what: str, expected: Sequence[Integer], found: Sequence[Integer], span: Span
 ) -> Diagnostic:
-    return problem(
-        Kind.SHAPE,
-        "wrong-shape",
-        f"{what}: expected {shape_text(expected)}, found {shape_text(found)}",
-        span,
-    )
+    wanted = f"have shape {shape_text(expected)}" if expected else "be a number"
+    shape = f"shape {shape_text(found)}" if found else "a number"
+    return problem(Kind.SHAPE, "wrong-shape", f"{what} must {wanted}, found {shape}", span)
 
 
 def wrong_argument_shape(
@@ -314,13 +343,25 @@ def needs_array(name: str, span: Span, verb: str = "reduces") -> Diagnostic:
     )
 
 
-def dim_default(name: str, found: str, span: Span) -> Diagnostic:
+def dim_default(name: str, found: str, span: Span, negative: bool) -> Diagnostic:
+    help_text = "sizes made of other dims are written where they are used: `w[2*k + 1]`"
     return problem(
         Kind.SHAPE,
         "dim-default",
         f"the default of dim `{name}` must be a whole number, found {found}",
         span,
-        help="sizes made of other dims are written where they are used: `w[2*k + 1]`",
+        help=None if negative else help_text,
+    )
+
+
+def unknown_dim(name: str, span: Span, known: Iterable[str]) -> Diagnostic:
+    known = sorted(known)
+    return problem(
+        Kind.SHAPE,
+        "unknown-dim",
+        f"there is no dim `{name}`",
+        span,
+        help=nearest(name, known) or f"the dims are {', '.join(known) or 'none'}",
     )
 
 
@@ -333,14 +374,17 @@ def never_used(name: str, span: Span) -> Diagnostic:
         "unused-param",
         f"the objective does not depend on `{name}`",
         (Label(span, "declared here, never used"),),
+        help="use it, or remove it: it would stay at its start",
         severity=Severity.WARNING,
     )
 
 
-def reads_unknowns(name: str, span: Span) -> Diagnostic:
+def reads_unknowns(name: str, span: Span, what: str) -> Diagnostic:
     return problem(
         Kind.PARSE,
         "reads-unknowns",
-        f"starts, bounds and defaults are made of numbers, dims and data, found `{name}`",
+        f"{what} cannot depend on `{name}`",
         span,
+        "computed from unknowns, or one of them",
+        help="starts, bounds and defaults are made of numbers, dims and data",
     )

@@ -44,7 +44,7 @@ def huge_integer(span: Span) -> Diagnostic:
         "huge-integer",
         "this integer is too large for an index or a size",
         span,
-        "more than 2^53",
+        "more than 2^40",
     )
 
 
@@ -158,6 +158,17 @@ def out_of_range(
         span,
         f"is {reach}" if reach == place else f"reaches {reach}",
         help=help_text,
+    )
+
+
+def slice_too_long(span: Span, stop: Integer, upper: Integer, name: str) -> Diagnostic:
+    return problem(
+        Kind.SHAPE,
+        "index-out-of-range",
+        f"slice `{span.text}` leaves the axis of `{name}`, which ends at {upper}",
+        span,
+        f"ends at {stop}",
+        help="leave the end off to take everything: `x[1:]`",
     )
 
 

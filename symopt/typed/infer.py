@@ -84,7 +84,7 @@ def _inferred_range(
     in_bounds = [*edges, *(edge for part in body for edge in _bounds(part, name))]
     axes = [axis for part in parts for axis in _axes(elaborator, name, part, in_bounds, env)]
     if not axes:
-        if not _silenced(elaborator, name, parts):
+        if not _on_broken_arrays(elaborator, name, parts, env):
             near = next(_shifted(elaborator, name, parts, env), None)
             elaborator.report.add(index_errors.no_range(name, span, near))
         return None
@@ -102,15 +102,17 @@ def _inferred_range(
     return first
 
 
-def _silenced(elaborator: Elaborator, name: str, where: tuple[tree.Expression, ...]) -> bool:
-    """Whether the index stands on something that already has a mistake, or that is unknown."""
-    return any(
-        isinstance(use.base, tree.Name)
-        and use.base.name not in elaborator.scope.variables
-        and any(isinstance(part, tree.Name) and part.name == name for part in use.subscripts)
+def _on_broken_arrays(
+    elaborator: Elaborator, name: str, where: tuple[tree.Expression, ...], env: Environment
+) -> bool:
+    """Whether the index stands on something with a mistake of its own, which is then reported."""
+    arrays = [
+        use.base
         for part in where
         for use in _uses(part, name)
-    )
+        if any(isinstance(place, tree.Name) and place.name == name for place in use.subscripts)
+    ]
+    return any([elaborator.value(array, env).broken for array in arrays])
 
 
 # ── axes ─────────────────────────────────────────────────────────────────────────────────────
@@ -125,8 +127,8 @@ def _axes(
 ) -> Iterator[Axis]:
     """The axes on which an index stands alone inside brackets.
 
-    Ragged bounds `range(off[i], off[i+1])` use the ends of one array twice: they run over the
-    indices for which both are there.
+    Ragged bounds, `range(off[i], off[i+1])` or `off[i]:off[i+1]`, use one array twice: they run
+    over the indices for which both entries are there.
     """
     for use in _uses(expression, name):
         for number, part in enumerate(use.subscripts):
@@ -143,12 +145,14 @@ def _axes(
 
 
 def _bounds(node: Node, name: str) -> Iterator[tree.Expression]:
-    """The edges of all ranges in an expression, outside of loops that reuse the name."""
+    """The edges of all ranges and slices in an expression, outside of loops that reuse the name."""
     if isinstance(node, tree.Generator):
         if any(clause.index == name for clause in node.clauses):
             return
         for clause in node.clauses:
             yield from (edge for edge in (clause.start, clause.stop) if edge is not None)
+    if isinstance(node, tree.Slice):
+        yield from (edge for edge in (node.start, node.stop) if edge is not None)
     for child in children(node):
         yield from _bounds(child, name)
 

@@ -27,7 +27,7 @@ def matrix_product(elaborator: Elaborator, left: Value, right: Value, span: Span
     batch = broadcast_shapes(left.shape[:-2], right.shape[:-2])
     if left.shape[-1] != inner or batch is None:
         return elaborator.fail(
-            errors.cannot_combine("multiply", left.shape, right.shape, left.span, right.span, span),
+            errors.cannot_matrix_multiply(left.shape, right.shape, left.span, right.span, span),
             span,
         )
     a = shared(elaborator, left, "left")

@@ -31,14 +31,19 @@ def parts(scalar: Scalar) -> tuple[Scalar, ...]:
             return ()
 
 
-def tensors_read(scalar: Scalar) -> Iterator[str]:
-    """Names of the real tensors read anywhere inside."""
+def reads(scalar: Scalar) -> Iterator[Read]:
+    """All reads of real tensors inside."""
     pending = [scalar]
     while pending:
         current = pending.pop()
         if isinstance(current, Read):
-            yield current.tensor
+            yield current
         pending.extend(parts(current))
+
+
+def tensors_read(scalar: Scalar) -> Iterator[str]:
+    """Names of the real tensors read anywhere inside."""
+    yield from (read.tensor for read in reads(scalar))
 
 
 def integer_atoms(scalar: Scalar) -> frozenset[Atom]:

@@ -17,7 +17,7 @@ from symopt.types import Clamp, Integer, atom, constant
 if TYPE_CHECKING:
     from symopt.typed.elaborate import Elaborator
 
-LARGEST = 2**53  # integers up to here are exact as numbers, and far from overflow as addresses
+LARGEST = 2**40  # a product of two such sizes may overflow, one times a real array does not
 
 # ── integers ─────────────────────────────────────────────────────────────────────────────────
 
@@ -47,21 +47,29 @@ def _integer(
             return None if inner is None else -inner
         case tree.Chain(_, rest) if not {"/", "@"} & {operator for operator, _ in rest}:
             return _chain(elaborator, expression, env, size)
-        case tree.Power(base, tree.Number(exponent, True)) if exponent <= 64:
+        case tree.Power(base, tree.Number(exponent, True)):
             inner = integer(elaborator, base, env, size=size)
-            power = constant(1)
-            for _ in range(int(exponent) if inner is not None else 0):
-                power = power * (inner or 0)
-            return None if inner is None else power
+            return None if inner is None else _power(inner, exponent)
     value = elaborator.value(expression, env)
     if value.broken:
         return None
     if not value.shape and isinstance(value.scalar, Count):
         return value.scalar.value
-    what = f"an array of shape {errors.shape_text(value.shape)}" if value.shape else "a real number"
+    text = expression.span.text
+    what = f"`{text}`, a real number" if len(text) <= 30 else "a real number"
+    if value.shape:
+        what = f"an array of shape {errors.shape_text(value.shape)}"
     report = index_errors.real_size if size else index_errors.real_index
     elaborator.report.add(report(expression.span, what))
     return None
+
+
+def _power(base: Integer, exponent: float) -> Integer:
+    """base ^ exponent; an exponent beyond 64 makes no difference to what is too large."""
+    power = constant(1)
+    for _ in range(int(exponent) if exponent <= 64 else 64 + int(exponent) % 2):
+        power = power * base
+    return power
 
 
 def _chain(
@@ -137,10 +145,7 @@ def _edges(
             return None
     beyond = stop - upper
     if beyond.value is not None and beyond.value > 0:
-        text, node = part.span.text, part.stop or part
-        elaborator.report.add(
-            index_errors.out_of_range(stop, text, axis, stop - 1, node.span, name)
-        )
+        elaborator.report.add(index_errors.slice_too_long(part.span, stop, upper, name))
         return None
     return start, stop
 

@@ -27,3 +27,21 @@ def test_an_unknown_parameter_is_bad_input(run):
     result = run("derive", "line.sym", "--wrt", "slop")
     assert result.exit_code == 2
     assert "did you mean `slope`?" in result.stderr
+
+
+def test_latex_is_what_people_paste(run, program):
+    path = program("data x[n]\nparam b1 init 1\nminimize sum(exp(-b1 * x[i]) for i)\n")
+    result = run("derive", path, "--wrt", "b1", "--format", "latex")
+    assert result.exit_code == 0
+    assert result.stdout == "% by b1\n- \\sum_{i=0}^{n - 1} e^{- b_{1} {x}_{i}} {x}_{i}\n"
+
+
+def test_what_has_no_closed_form_does_not_hide_the_rest(run, program):
+    path = program(
+        "data x[n]\nparam a[n] init 1, s init 1\nminimize s^2 + max(a[i] * x[i] for i)\n"
+    )
+    result = run("derive", path)
+    assert result.exit_code == 1
+    assert result.stdout == "by s: 2*s\n"
+    assert result.stderr.count("error:") == 1
+    assert "no closed form" in result.stderr

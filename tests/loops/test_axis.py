@@ -60,7 +60,8 @@ def test_each_statement_leads_by_a_dim_it_has() -> None:
 
 def test_ranges_that_depend_on_others_lead_nothing() -> None:
     text = "data x[n], off[m+1] in n+1\nparam b[m] init 0\n"
-    text += "q[g] = sum(x[i] * b[g] for i in range(off[g], off[g+1])) for g in range(m)\nminimize sum(q)"
+    text += "q[g] = sum(x[i] * b[g] for i in range(off[g], off[g+1])) for g in range(m)\n"
+    text += "minimize sum(q)"
     program = statements_of(text)
     (inner,) = (s for s in program.statements if len(s.loops) == 2)
     lead = lead_of(inner, sample_dims(program, None))

@@ -78,7 +78,10 @@ def test_of_nothing_it_is_minus_infinity() -> None:
 def test_a_term_is_named_once() -> None:
     program = expand_reductions(statements_of(TEXT.format(term="exp(X[i, j]) * b"), "s"))
     assert [s.target for s in program.statements].count("s.term") == 1
-    names = [s.target for s in expand_reductions(statements_of(TEXT.format(term="X[i, j]"), "s")).statements]
+    names = [
+        s.target
+        for s in expand_reductions(statements_of(TEXT.format(term="X[i, j]"), "s")).statements
+    ]
     assert names == ["s.top", "s.total", "s"]
 
 

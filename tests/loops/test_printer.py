@@ -18,7 +18,9 @@ def test_nodes_are_indented_as_they_nest() -> None:
     told = read_of("t", (index("i"),))
     body = (
         Fill("t", float("-inf")),
-        Update("t", (), (inner,), "max", sympy.Mul(x.symbol, j_number.symbol), (x, j_number), False),
+        Update(
+            "t", (), (inner,), "max", sympy.Mul(x.symbol, j_number.symbol), (x, j_number), False
+        ),
         Update("s", (), (), "sum", told.symbol, (told.__class__(told.symbol, "t", t.map),), False),
         Update("y", (sample,), (), "=", t.symbol, (t,), True),
     )

@@ -104,7 +104,9 @@ def test_a_shorter_range_is_another_pass() -> None:
 def test_lanes_run_in_step() -> None:
     """Where the bounds of an inner loop differ from sample to sample, samples go one by one."""
     assert {node.lanes for node in passes(kernel_of(PROGRAMS["ragged"], "grad"))} == {1}
-    text = "data x[n]\nparam a[n] init 1\nq[i] = sum(a[j] for j in range(i)) * x[i]\nminimize sum(q)"
+    text = (
+        "data x[n]\nparam a[n] init 1\nq[i] = sum(a[j] for j in range(i)) * x[i]\nminimize sum(q)"
+    )
     assert 1 in {node.lanes for node in passes(kernel_of(text))}
 
 

@@ -67,11 +67,17 @@ BROKEN = {
     "index sample runs twice": _kernel(_pass(replace(LOCAL, loops=(LOOP,)))),
     "written at others": _kernel(
         START,
-        _pass(LOCAL, replace(KEEP, reduction="sum"), replace(_at(SAMPLE + 1), reduction="sum", first=False)),
+        _pass(
+            LOCAL,
+            replace(KEEP, reduction="sum"),
+            replace(_at(SAMPLE + 1), reduction="sum", first=False),
+        ),
     ),
     "at another sample": _kernel(
         START,
-        _pass(LOCAL, KEEP, replace(SUM, expression=Y.symbol, reads=(replace(Y, map=(SAMPLE - 1,)),))),
+        _pass(
+            LOCAL, KEEP, replace(SUM, expression=Y.symbol, reads=(replace(Y, map=(SAMPLE - 1,)),))
+        ),
     ),
     "after a node that read": _kernel(
         START,

@@ -104,6 +104,19 @@ def test_results_are_kept_and_out_is_filled() -> None:
     assert np.array_equal(matrix, problem.hess(np.zeros(4)))
 
 
+@pytest.mark.parametrize("out", [np.empty(3), np.empty((2, 4)), np.empty(4, np.float32)])
+def test_an_unfit_out_is_refused(out: np.ndarray) -> None:
+    with pytest.raises(symopt.DataError, match="out must be"):
+        _problem().grad(np.zeros(4), out=out)
+
+
+def test_out_may_be_the_point_itself() -> None:
+    problem = _problem()
+    p = np.array([0.1, 0.2, 0.3, 0.4])
+    wanted = problem.grad(p)
+    assert np.array_equal(problem.grad(p, out=p), wanted)
+
+
 def test_points_of_other_types_and_layouts() -> None:
     problem = _problem()
     wanted = problem.grad(np.array([1.0, 2.0, 3.0, 4.0]))

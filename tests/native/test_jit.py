@@ -46,7 +46,9 @@ def test_code_outlives_its_model_and_the_other_way_round() -> None:
 def test_many_models_come_and_go() -> None:
     kept = []
     for k in range(30):
-        problem = symopt.parse(f"data x[n]\nparam b init 1\nminimize sum(x) * b + {k}").bind(x=np.ones(2))
+        problem = symopt.parse(f"data x[n]\nparam b init 1\nminimize sum(x) * b + {k}").bind(
+            x=np.ones(2)
+        )
         assert problem.value([1.0]) == 2 + k
         if k % 5 == 0:
             kept.append(problem.value)
@@ -55,6 +57,10 @@ def test_many_models_come_and_go() -> None:
 
 
 def test_a_process_ends_quietly() -> None:
-    script = f"import symopt; p = symopt.parse({PROGRAM!r}).bind(x=[1.0, 2.0]); print(p.value([1.0]))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    script = (
+        f"import symopt; p = symopt.parse({PROGRAM!r}).bind(x=[1.0, 2.0]); print(p.value([1.0]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "1.0\n", "")

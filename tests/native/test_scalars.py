@@ -24,8 +24,28 @@ COUNT = 21  # not a multiple of any number of lanes
 LIMITS = frozenset({"silu", "gelu", "digamma", "polygamma", "lgamma"})
 RECORDS = [pytest.param(record, id=name) for name, record in PRIMITIVES.items()]
 SPECIAL = np.array(
-    [np.nan, np.inf, -np.inf, 0.0, -0.0, 5e-324, -2e-310, 1e-200, -1e-30, 0.5, -1.0, 1.0, 3.0]
-    + [-40.0, 800.0, -800.0, 1e17, -1e17, 1e200, -1.7e308]
+    [
+        np.nan,
+        np.inf,
+        -np.inf,
+        0.0,
+        -0.0,
+        5e-324,
+        -2e-310,
+        1e-200,
+        -1e-30,
+        0.5,
+        -1.0,
+        1.0,
+        3.0,
+        -40.0,
+        800.0,
+        -800.0,
+        1e17,
+        -1e17,
+        1e200,
+        -1.7e308,
+    ]
 )
 
 

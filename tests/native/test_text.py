@@ -37,9 +37,18 @@ def test_library_calls_go_lane_by_lane() -> None:
 
 def test_loops_close_their_blocks() -> None:
     text = FunctionText(1)
-    with text.loop(text.integer(0), Value("%n", "i64")) as outer, text.loop(outer, Value("%n", "i64")):
+    with (
+        text.loop(text.integer(0), Value("%n", "i64")) as outer,
+        text.loop(outer, Value("%n", "i64")),
+    ):
         pass
     labels = [line[:-1] for line in text.lines if line.endswith(":")]
-    targets = {word.rstrip(",")[1:] for line in text.lines if " br " in line for word in line.split() if word.startswith("%b")}
+    targets = {
+        word.rstrip(",")[1:]
+        for line in text.lines
+        if " br " in line
+        for word in line.split()
+        if word.startswith("%b")
+    }
     assert len(labels) == len(set(labels)) == 6
     assert targets == set(labels)

@@ -16,7 +16,7 @@ from symopt.source import Source
 from symopt.statements.evaluate import evaluate
 from symopt.statements.verify import verify
 
-STEP = 1e-100  # of the complex step: its square is 0 in double precision
+STEP = 1e-180  # of the complex step: its square is 0 in double precision
 TOLERANCE = 1e-7  # sums in another order; second derivatives of terms that cancel
 
 

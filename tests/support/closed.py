@@ -1,33 +1,87 @@
-"""Numbers for closed SymPy expressions: sizes put in, sums done, then elements of arrays."""
+"""Numbers for closed SymPy expressions, by the plainest reading of each node in Python floats."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import sympy
+from sympy.concrete.expr_with_limits import ExprWithLimits
+
+from symopt.derive.extremum import Greatest, Least
+from symopt.primitives.cases import Cases
+
+_FOLDS: dict[type, tuple[Callable[..., Any], float]] = {
+    sympy.Add: (operator.add, 0.0),
+    sympy.Mul: (operator.mul, 1.0),
+    sympy.Sum: (operator.add, 0.0),
+    sympy.Product: (operator.mul, 1.0),
+    sympy.Max: (max, -np.inf),
+    sympy.Min: (min, np.inf),
+    Greatest: (max, -np.inf),
+    Least: (min, np.inf),
+    sympy.And: (operator.and_, True),
+    sympy.Or: (operator.or_, False),
+}
+_CALLS: dict[type, Callable[..., Any]] = {
+    sympy.Pow: np.power,
+    sympy.Eq: operator.eq,
+    sympy.Ne: operator.ne,
+    sympy.Lt: operator.lt,
+    sympy.Le: operator.le,
+    sympy.Gt: operator.gt,
+    sympy.Ge: operator.ge,
+    sympy.Not: operator.not_,
+    sympy.KroneckerDelta: lambda a, b: float(a == b),
+    sympy.Mod: operator.mod,
+    sympy.exp: np.exp,
+    sympy.log: np.log,
+    sympy.sin: np.sin,
+    sympy.cos: np.cos,
+    sympy.tanh: np.tanh,
+    sympy.Abs: np.abs,
+    sympy.sign: np.sign,
+    sympy.floor: np.floor,
+    sympy.ceiling: np.ceil,
+}
 
 
-def value(expression: sympy.Expr, dims: Mapping[str, int], arrays: Mapping[str, Any]) -> float:
-    """The value of an expression whose free symbols are sizes, arrays and their elements."""
-    sizes = {sympy.Symbol(name, integer=True): sympy.Integer(n) for name, n in dims.items()}
-    elements = _elements(arrays)
-    previous, current = None, expression.xreplace(sizes)
-    # Sums whose range depends on integer data are open until this is put in: hence the rounds.
-    while current != previous:
-        previous, current = current, current.doit().xreplace(elements)
-    return float(current)
+def value(node: sympy.Basic, known: Mapping[str, Any]) -> Any:
+    """The value where `known` gives sizes, indices, scalars and arrays by name."""
+    if isinstance(node, sympy.Symbol):
+        return known[node.name]
+    if isinstance(node, sympy.Indexed):
+        places = tuple(int(value(place, known)) for place in node.indices)
+        return known[str(node.base)][places]
+    if isinstance(node, sympy.logic.boolalg.BooleanAtom):
+        return bool(node)
+    if isinstance(node, sympy.Piecewise):
+        return next(value(branch, known) for branch, c in node.args if value(c, known))
+    if isinstance(node, Cases):
+        condition, a, b = node.args
+        return value(a if value(condition, known) else b, known)
+    if isinstance(node, ExprWithLimits):
+        fold, start = _FOLDS[node.func]
+        values = (value(node.function, inner) for inner in _points(node.limits[::-1], known))
+        return reduce(fold, values, start)
+    if not node.args:
+        return float(node)
+    parts = [value(part, known) for part in node.args]
+    if node.func in _FOLDS:
+        return reduce(*(_FOLDS[node.func][0], parts))
+    if node.func in _CALLS:
+        return _CALLS[node.func](*map(np.float64, parts))
+    return float(node.func(*map(sympy.Float, parts)))  # a function that only SymPy has
 
 
-def _elements(arrays: Mapping[str, Any]) -> dict[sympy.Expr, sympy.Expr]:
-    found: dict[sympy.Expr, sympy.Expr] = {}
-    for name, array in arrays.items():
-        array = np.asarray(array)
-        integer = array.dtype.kind in "iu"
-        number = sympy.Integer if integer else sympy.Float
-        kind = {"integer": True} if integer else {"real": True}
-        for place, entry in np.ndenumerate(array):
-            symbol = sympy.IndexedBase(name, **kind)[place] if place else sympy.Symbol(name, **kind)
-            found[symbol] = number(entry.item())
-    return found
+def _points(limits: Any, known: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every point of nested limits, outermost first."""
+    if not limits:
+        yield known
+        return
+    index, first, last = limits[0]
+    for place in range(int(value(first, known)), int(value(last, known)) + 1):
+        yield from _points(limits[1:], {**known, index.name: place})

@@ -20,8 +20,9 @@ from symopt.statements.program import Program, Role
 
 Vector = np.ndarray
 STEP = 1e-40  # far from underflow in products, and its square is far below rounding
-# Of fourth-order differences: truncation and rounding are then both near 1e-12 of smooth losses.
-WIDTH = 1e-4
+# Steps of fourth-order differences. The first is for losses that bend sharply; where the gradient is
+# much greater than its change, rounding is that of the gradient, and the second is better.
+WIDTHS = (3e-5, 1e-3)
 
 
 class Oracle:
@@ -87,10 +88,14 @@ class Oracle:
         return [p + 1j * STEP * unit for unit in units]
 
     def hessian_product(
-        self, p: Vector, v: Vector, columns: Sequence[int] | None = None
+        self,
+        p: Vector,
+        v: Vector,
+        columns: Sequence[int] | None = None,
+        width: float = WIDTHS[0],
     ) -> Vector:
         """The Hessian times v, by differences of complex-step gradients."""
-        return fourth_order(lambda t: self.gradient(p + t * v, columns))
+        return fourth_order(lambda t: self.gradient(p + t * v, columns), width)
 
     def hessian(self, p: Vector) -> Vector:
         """The Hessian, by differences along one parameter at a time, as far as its own size."""
@@ -99,7 +104,11 @@ class Oracle:
         return np.array(columns).T
 
     def gauss_newton_product(
-        self, p: Vector, v: Vector, columns: Sequence[int] | None = None
+        self,
+        p: Vector,
+        v: Vector,
+        columns: Sequence[int] | None = None,
+        width: float = WIDTHS[0],
     ) -> Vector:
         """ṁᵀ ∇²l ṁ v, with ṁ by complex step and ∇²l by differences of complex steps of l."""
         columns = range(len(p)) if columns is None else columns
@@ -116,7 +125,7 @@ class Oracle:
             ]
             return np.imag(moved) / STEP
 
-        return fourth_order(slopes)
+        return fourth_order(slopes, width)
 
     def loss(self, z: Vector, p: Vector) -> Any:
         """l: the objective as a function of the cut and of the parameters read directly."""
@@ -129,9 +138,8 @@ class Oracle:
         return values.tensors[self.task.objective][()]
 
 
-def fourth_order(function: Any) -> Vector:
+def fourth_order(function: Any, h: float) -> Vector:
     """The derivative at 0, by central differences of fourth order."""
-    h = WIDTH
     near, far = function(h) - function(-h), function(2 * h) - function(-2 * h)
     return (8 * near - far) / (12 * h)
 

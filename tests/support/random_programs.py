@@ -165,7 +165,8 @@ def expression(draw: Draw, scope: Scope) -> str:
         case 5 | 6:
             return f"{expression(draw, inner)} * {expression(draw, inner)}"
         case 7:
-            return f"{expression(draw, inner)} / (2 + {_choose(draw, *BOUNDED)}({expression(draw, inner)}))"
+            divisor = f"2 + {_choose(draw, *BOUNDED)}({expression(draw, inner)})"
+            return f"{expression(draw, inner)} / ({divisor})"
         case 8:
             return f"{_choose(draw, *BOUNDED, *GROWING)}({expression(draw, inner)})"
         case 9:
@@ -176,7 +177,8 @@ def expression(draw: Draw, scope: Scope) -> str:
             chosen, other = expression(draw, inner), expression(draw, inner)
             return f"({chosen} if {_condition(draw, scope)} else {other})"
         case 11:
-            return f"{_choose(draw, 'max', 'min')}({expression(draw, inner)}, {expression(draw, inner)})"
+            name = _choose(draw, "max", "min")
+            return f"{name}({expression(draw, inner)}, {expression(draw, inner)})"
         case 12:
             return f"tanh({expression(draw, inner)})^{_choose(draw, 2, 3)}"
         case _:
@@ -237,7 +239,9 @@ def definition(draw: Draw, name: str, tensors: dict[str, tuple[str, ...]]) -> tu
         return _neighbours(draw, name, tensors), ()
     if form == 3:
         return _array_notation(draw, name)
-    dims = _choose(draw, (), ("n",), ("n",), ("n", "d"), ("k",), ("n", "k"), ("m",), ("d", "d"), ("k", "n"))
+    dims = _choose(
+        draw, (), ("n",), ("n",), ("n", "d"), ("k",), ("n", "k"), ("m",), ("d", "d"), ("k", "n")
+    )
     letters = [LETTERS[d] if d not in dims[:p] else LETTERS[d] + "o" for p, d in enumerate(dims)]
     scope = Scope(dict(zip(letters, dims, strict=True)), tensors)
     ranges = ", ".join(f"{i} in {dim}" for i, dim in zip(letters, dims, strict=True))
@@ -283,7 +287,9 @@ def examples(draw: Draw) -> Example:
     for number in range(draw(st.integers(1, 4))):
         name = f"f{number}"
         line, dims = definition(draw, name, tensors)
-        is_neighbours = "range(n-1)" in line.rpartition(" for ")[2] and line.startswith(f"{name}[i] = ")
+        is_neighbours = "range(n-1)" in line.rpartition(" for ")[2] and line.startswith(
+            f"{name}[i] = "
+        )
         if not is_neighbours:
             tensors[name] = dims
         defined.append((name, None if is_neighbours else dims))
@@ -303,13 +309,24 @@ def _objective(draw: Draw, lines: list[str], defined: list) -> list[str]:
     if marks == 1:
         lines[-1] = "model " + lines[-1]
     if marks == 2:
-        loss = _choose(draw, "", "", " loss huber(1.0)", " loss cauchy(0.5)", " loss soft_l1(1.0) elementwise")
+        loss = _choose(
+            draw, "", "", " loss huber(1.0)", " loss cauchy(0.5)", " loss soft_l1(1.0) elementwise"
+        )
         lines[-1] = "residual " + lines[-1] + loss
         return []
     terms = []
     for name, dims in defined[-2:]:
-        whole = f"({name})^2" if dims == () else _choose(
-            draw, f"sum({name})", f"mean({name})", f"sumsq({name})", f"norm({name})", f"logsumexp({name})"
+        whole = (
+            f"({name})^2"
+            if dims == ()
+            else _choose(
+                draw,
+                f"sum({name})",
+                f"mean({name})",
+                f"sumsq({name})",
+                f"norm({name})",
+                f"logsumexp({name})",
+            )
         )
         terms.append(whole)
     goal = _choose(draw, "minimize", "minimize", "maximize")

@@ -97,7 +97,7 @@ PROGRAMS: dict[str, Small] = {
         lambda rng: {
             "off": [0, 3, 4, 7],
             "v": rng.normal(size=7),
-            "keep": [1, 1, 1, 0, 1, 1, 1],
+            "keep": [1, 0, 1, 1, 1, 0, 1],
         },
     ),
     "products": Small(
@@ -186,10 +186,10 @@ PROGRAMS: dict[str, Small] = {
         lambda rng: {"w": rng.normal(size=6)},
     ),
     "deep": Small(
-        "param a, b\nminimize " + "sin(" * 45 + "a * b" + ") + a * 0.1" * 45,
+        "param a, b\nminimize " + "sin(" * 30 + "a * b" + ") + a * 0.1" * 30,
     ),
     "long": Small(
-        "param a[2]\nminimize " + " + ".join(f"sin({k / 7} * a[{k % 2}])" for k in range(200)),
+        "param a[2]\nminimize " + " + ".join(f"sin({k / 7} * a[{k % 2}])" for k in range(60)),
     ),
     "piecewise_in_part": Small(
         """

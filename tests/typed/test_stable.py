@@ -12,7 +12,7 @@ mpmath.mp.dps = 60
 # What is written of a parameter z, what it means, the rule expected, and where it is tried. At
 # these points the form as written is inf, nan, or has lost digits.
 ONE_NUMBER = [
-    ("log(1 + z)", lambda z: mpmath.log1p(z), "log1p(u)", (1e-17, -1e-12, 1e300)),
+    ("log(1 + z)", lambda z: mpmath.log1p(z), "log1p(u)", (1e-17, -1e-12, 1e15)),
     ("log(z + 1)", lambda z: mpmath.log1p(z), "log1p(u)", (1e-17, 3.0)),
     ("log(1 + exp(z))", lambda z: mpmath.log1p(mpmath.exp(z)), "softplus(z)", (-60, 0.5, 1e4)),
     ("log1p(exp(z))", lambda z: mpmath.log1p(mpmath.exp(z)), "softplus(z)", (-60, 0.5, 1e4)),
@@ -33,7 +33,9 @@ ONE_NUMBER = [
 ]
 
 
-@pytest.mark.parametrize(("text", "meaning", "after", "points"), ONE_NUMBER, ids=lambda p: str(p))
+@pytest.mark.parametrize(
+    ("text", "meaning", "after", "points"), ONE_NUMBER, ids=[case[0] for case in ONE_NUMBER]
+)
 def test_one_number(text, meaning, after, points) -> None:
     model = symopt.parse(f"param z init 0\nminimize {text}\n")
     assert after in [rewrite.after for rewrite in model.stages.program.rewrites]
@@ -68,7 +70,9 @@ MANY_NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "meaning", "after"), MANY_NUMBERS, ids=lambda p: str(p))
+@pytest.mark.parametrize(
+    ("text", "meaning", "after"), MANY_NUMBERS, ids=[case[0] for case in MANY_NUMBERS]
+)
 @pytest.mark.parametrize("values", VECTORS, ids=("large", "small", "ordinary"))
 def test_many_numbers(text, meaning, after, values) -> None:
     model = symopt.parse(f"param v[3] init 0\nminimize {text}\n")

@@ -1,0 +1,59 @@
+"""Symbolic bounds of indices, checked against all values they take."""
+
+from itertools import product
+
+import pytest
+
+from symopt.typed.ranges import greatest, inside, least
+from symopt.types import Clamp, Integer, Range, atom, constant, dim, evaluate, index
+
+N, M = dim("n"), dim("m")
+ROW, J = index("i"), index("j")
+RANGES = {"i": Range("i", constant(1), N), "j": Range("j", constant(0), ROW)}
+SIZES = {"n": 5, "m": 3}
+VALUES = [
+    ROW,
+    J,
+    ROW + 1,
+    N - 1 - ROW,
+    2 * ROW - J,
+    ROW - J,
+    ROW // constant(2),
+    ROW % M,
+    (ROW + J) % constant(4),
+    atom(Clamp(ROW - 3, M)),
+    ROW * M + J,
+]
+
+
+def values(value: Integer) -> list[int]:
+    points = (
+        {"i": i, "j": j} for i, j in product(range(1, SIZES["n"]), range(SIZES["n"])) if j < i
+    )
+    return [int(evaluate(value, SIZES, point, {})) for point in points]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=str)
+def test_bounds_hold(value: Integer) -> None:
+    low = int(evaluate(least(value, RANGES, {}), SIZES, {}, {}))
+    high = int(evaluate(greatest(value, RANGES, {}), SIZES, {}, {}))
+    assert low <= min(values(value))
+    assert max(values(value)) <= high
+
+
+@pytest.mark.parametrize("value", [ROW, J, ROW + 1, N - 1 - ROW], ids=str)
+def test_bounds_of_affine_places_are_exact(value: Integer) -> None:
+    assert least(value, RANGES, {}).dims <= {"n"}
+    assert int(evaluate(greatest(value, RANGES, {}), SIZES, {}, {})) == max(values(value))
+    assert int(evaluate(least(value, RANGES, {}), SIZES, {}, {})) == min(values(value))
+
+
+def test_inside_is_proven_for_every_size() -> None:
+    zero = constant(0)
+    assert inside(ROW, zero, N, RANGES, {})
+    assert inside(ROW - 1, zero, N, RANGES, {})
+    assert inside(N - 1 - ROW, zero, N, RANGES, {})
+    assert inside(ROW % M, zero, M, RANGES, {})
+    assert not inside(ROW + 1, zero, N, RANGES, {})
+    assert not inside(ROW - 2, zero, N, RANGES, {})
+    assert not inside(ROW, zero, M, RANGES, {})
