@@ -174,7 +174,7 @@ def index_beyond(
     fix = None
     if least >= 1 and greatest == size:
         fix = "indices count from 0: subtract 1 from all of them"
-    elif 0 <= least and size <= greatest < 2 * size + 10:
+    elif least >= 0 and size <= greatest < 2 * size + 10:
         fix = f"the greatest entry is {greatest}: {data.index_of} would have to be {greatest + 1}"
     return _data_error(
         "index-out-of-range",

@@ -59,6 +59,9 @@ def bind(
                 arrays[data.name] = array
         elif data.default is None:
             report.add(missing_data(data, program))
+        elif _is_literal(setup.tensors[data.default].shape, data.shape):
+            # An array written out has a size of its own, from which dims can be read off.
+            arrays[data.name] = setup_values(setup, (data.default,), {}, {})[data.default]
     report.stop_if_errors()
     dims = _dims(program, arrays, sizes, report)
     report.stop_if_errors()
@@ -72,7 +75,7 @@ def bind(
 
 def _numbers(data: typed.Data, value: object, report: Report) -> Array | None:
     """The value as a contiguous array of doubles, without a copy where it is one."""
-    if np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         masked = np.ma.getmaskarray(value)
         report.add(missing_entries(data, "masked", _first(masked), int(masked.sum())))
         return None
@@ -96,6 +99,10 @@ def _numbers(data: typed.Data, value: object, report: Report) -> Array | None:
         report.add(missing_entries(data, "nan", _first(missing), int(missing.sum())))
         return None
     return array
+
+
+def _is_literal(written: tuple[Integer, ...], declared: tuple[Integer, ...]) -> bool:
+    return written != declared and all(size.value is not None for size in written)
 
 
 def _first(mask: Array) -> tuple[int, ...]:

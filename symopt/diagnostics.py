@@ -167,7 +167,8 @@ def _excerpt(label: Label, *, primary: bool, paint, tint: str) -> list[str]:  # 
     shown = text[first : first + _MAX_EXCERPT]
     width = max(1, min(span.end - span.start, len(text) - (column - 1), len(shown)))
     # Control characters would move the cursor; tabs keep the underline in place as they are.
-    shown = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    unknown = "\N{REPLACEMENT CHARACTER}"
+    shown = "".join(c if c.isprintable() or c == "\t" else unknown for c in shown)
     pad = "".join("\t" if c == "\t" else " " for c in shown[: column - 1 - first])
     mark = ("^" if primary else "-") * width
     gutter = f"{line_number:5d} | "

@@ -16,6 +16,7 @@ from symopt.loops.schedule import Options
 from symopt.problem import Problem
 from symopt.source import Source
 from symopt.statements.printer import print_program
+from symopt.syntax import tree
 from symopt.syntax.parser import read_source
 from symopt.typed.errors import shape_text
 from symopt.typed.program import Data, DimInfo, Param
@@ -129,9 +130,8 @@ class Model:
                 raise DataError(_not_a_mapping(data))
             names = [str(name) for name in (data.columns if frame else data)]
             # A frame may well have columns that this model does not need.
-            everything = {
-                name: data[name] for name in names if not frame or name in self.data or name in self.dims
-            }
+            known = {*self.data, *self.dims}
+            everything = {name: data[name] for name in names if not frame or name in known}
         everything |= given
         sizes = {name: value for name, value in everything.items() if name in self.dims}
         arrays = {name: value for name, value in everything.items() if name not in sizes}
@@ -143,7 +143,9 @@ class Model:
             self._compiled[name] = compile_function(self._stages, name, self._options)
         return self._compiled[name]
 
-    def show(self, stage: Literal["statements", "loops", "llvm"], function: str = "value_and_grad") -> str:
+    def show(
+        self, stage: Literal["statements", "loops", "llvm"], function: str = "value_and_grad"
+    ) -> str:
         """A stage of the compiler as text, for one function."""
         derived, kernel, ir = lower(self._stages, function, self._options)
         match stage:
@@ -189,19 +191,26 @@ class Model:
         return {d.name: d.origin for d in self._stages.program.definitions}
 
     def describe(self) -> list[str]:
-        """Dims, data, parameters and what is minimized, a line each."""
+        """Dims, data, parameters, what is minimized and the cut, a line each."""
         program = self._stages.program
-        lines = [f"dim {d.name}" + (f" = {d.default}" if d.default is not None else "") for d in program.dims.values()]
+        lines: list[str] = []
+        for dim in program.dims.values():
+            default = f" = {dim.default}" if dim.default is not None else ""
+            lines.append(f"dim {dim.name}{default}{_note(dim.description)}")
         for data in program.data.values():
-            kind = f" in {data.index_of}" if data.index_of is not None else ""
-            lines.append(f"data {data.name}: {shape_text(data.shape)}{kind}{_note(data.description)}")
+            below = f" in {data.index_of}" if data.index_of is not None else ""
+            shape = shape_text(data.shape)
+            lines.append(f"data {data.name}: {shape}{below}{_note(data.description)}")
         for param in program.params.values():
             lines.append(f"param {param.name}: {shape_text(param.shape)}{_note(param.description)}")
-        word = "maximize" if program.maximize else "minimize"
-        what = "the sum of all residual losses" if program.marked("residual") and not program.maximize else "the objective"
-        lines.append(f"{word} {what}")
+        lines.append(f"{'maximize' if program.maximize else 'minimize'} {self._goal()}")
         lines.append(f"cut: {', '.join(self.cut) or 'none'}")
         return lines
+
+    def _goal(self) -> str:
+        written = any(isinstance(part, tree.Objective) for part in self._stages.file.statements)
+        residuals = ", ".join(self._stages.program.marked("residual"))
+        return "the objective" if written else f"the sum over all residuals ({residuals})"
 
 
 def _note(description: str | None) -> str:
@@ -211,9 +220,10 @@ def _note(description: str | None) -> str:
 def _size(name: str, value: Any) -> int:
     try:
         number = int(value)
-    except (TypeError, ValueError):
-        number = -1
-    if number != value or number < 0:
+        whole = bool(number == value)
+    except (TypeError, ValueError, OverflowError):
+        number, whole = -1, False
+    if not whole or number < 0:
         message = f"dim `{name}` must be a whole number, found {value!r}"
         raise DataError(Diagnostic(Kind.DATA, "bad-size", message))
     return number

@@ -93,8 +93,9 @@ class _Trace:
     def _read(
         self, statement: Statement, indices: Mapping[str, int]
     ) -> tuple[str, tuple[int, ...]] | None:
+        computed = {other.target for other in self.program.statements}
         for read in statement.reads:
-            if read.tensor is None or read.tensor not in {s.target for s in self.program.statements}:
+            if read.tensor is None or read.tensor not in computed:
                 continue
             place = tuple(int(self._integer(part, indices)) for part in read.map)
             if not np.isfinite(self.values.tensors[read.tensor][place]):

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symopt.bind_errors import refusing_zero_divisors
-from symopt.binding import Bound, bind, check_reads, setup_values
-from symopt.derive.functions import direction, unreached, weight
+from symopt.binding import Bound, bind, check_reads
+from symopt.derive.functions import FUNCTIONS, direction, unreached, weight
 from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind, Label
 from symopt.layout import Layout
 from symopt.native.function import NativeFunction, aligned_zeros
 from symopt.nonfinite import explain
+from symopt.starts import Starts
 from symopt.types import evaluate
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Problem:
         )
         check_reads(stages.task.program, self._bound)
         self._functions: dict[str, NativeFunction] = {}
-        self._check_starts()
+        self._starts.check()
 
     def _shape(self, shape: tuple[Any, ...]) -> tuple[int, ...]:
         return tuple(max(int(evaluate(size, self._bound.dims, {}, {})), 0) for size in shape)
@@ -84,78 +85,22 @@ class Problem:
 
     def start(self, seed: int) -> Vector:
         """The declared start, with random starts drawn from a seed."""
-        program = self.model.stages.program
-        rng = np.random.default_rng(seed)
-        draws: dict[str, NDArray[Any]] = {}
-        for draw in program.draws:
-            shape = self._shape(draw.shape)
-            normal = draw.distribution == "normal"
-            draws[draw.name] = rng.standard_normal(shape) if normal else rng.random(shape)
-        wanted = tuple(p.init for p in program.params.values() if p.init is not None)
-        values = self._setup(wanted, draws)
-        return self._layout.pack(
-            {
-                name: values[param.init] if param.init else np.full(self._shape(param.shape), np.nan)
-                for name, param in program.params.items()
-            }
-        )
+        return self._starts.draw(seed)
 
-    def _setup(
-        self, wanted: tuple[str, ...], more: Mapping[str, NDArray[Any]]
-    ) -> dict[str, NDArray[Any]]:
+    @cached_property
+    def _starts(self) -> Starts:
         stages = self.model.stages
-        return setup_values(stages.setup, wanted, self._bound.dims, {**self._bound.arrays, **more})
+        return Starts(stages.program, stages.setup, self._bound, self._layout)
 
     @cached_property
     def bounds(self) -> tuple[Vector, Vector]:
         """Lower and upper bounds of the flat vector, infinite where there are none."""
-        return self._sides("lower", -np.inf), self._sides("upper", np.inf)
-
-    def _sides(self, side: str, missing: float) -> Vector:
-        found: dict[str, Any] = {}
-        for name, param in self.model.stages.program.params.items():
-            bound = param.lower if side == "lower" else param.upper
-            shape = self._layout.shapes[name]
-            if bound is None:
-                found[name] = np.full(shape, missing)
-            else:
-                found[name] = self._setup((bound.definition,), {})[bound.definition]
-        return self._layout.pack(found)
+        return self._starts.lower(), self._starts.upper()
 
     @cached_property
     def open_bounds(self) -> tuple[Mask, Mask]:
         """Which bounds are open: points have to stay strictly inside these."""
-        params = self.model.stages.program.params
-        sides: list[Mask] = []
-        for pick in ("lower", "upper"):
-            flags = {
-                name: np.full(self._layout.shapes[name], bool(getattr(param, pick) and getattr(param, pick).open), dtype=float)
-                for name, param in params.items()
-            }
-            sides.append(self._layout.pack(flags).astype(bool))
-        return sides[0], sides[1]
-
-    def _check_starts(self) -> None:
-        """A declared start outside its bounds is a mistake of the program."""
-        start, (lower, upper) = self.x0, self.bounds
-        open_lower, open_upper = self.open_bounds
-        below = (start < lower) | (open_lower & (start == lower))
-        above = (start > upper) | (open_upper & (start == upper))
-        for k in np.flatnonzero(below | above):
-            name = self.names[k]
-            param = self.model.params[name.partition("[")[0]]
-            side, bound = ("below", lower[k]) if below[k] else ("above", upper[k])
-            open_here = open_lower[k] if below[k] else open_upper[k]
-            word = "at or " if open_here else ""
-            raise DataError(
-                Diagnostic(
-                    Kind.DATA,
-                    "start-outside-bounds",
-                    f"the start of `{name}` is {start[k]:g}, {word}{side} its bound {bound:g}",
-                    (Label(param.span, "declared here"),),
-                    help="move the start inside the bounds, or widen them",
-                )
-            )
+        return self._starts.open_lower(), self._starts.open_upper()
 
     # ── what there is ────────────────────────────────────────────────────────────────────────
 
@@ -325,14 +270,14 @@ class Problem:
         function = self._function(name)
         with function.lock:
             self._run(function, p, direction, weight)
-            size = int(np.prod(shape, dtype=np.int64)) if shape is not None else self._size(function)
-            flat = function.result[:size]
-            return _result(flat if shape is None else flat.reshape(shape), out)
+            if shape is None:
+                return _result(function.result[: sum(function.sizes)], out)
+            size = int(np.prod(shape, dtype=np.int64))
+            return _result(function.result[:size].reshape(shape), out)
 
-    def _size(self, function: NativeFunction) -> int:
-        return sum(part.size for part in function.parts.values())
-
-    def _run(self, function: NativeFunction, p: Any, direction: Any = None, weight: Any = None) -> None:
+    def _run(
+        self, function: NativeFunction, p: Any, direction: Any = None, weight: Any = None
+    ) -> None:
         inputs = function.inputs
         for key, value in (("p", p), ("v", direction), ("u", weight)):
             if value is not None:
@@ -349,7 +294,7 @@ class Problem:
         return function
 
     def _make(self, name: str) -> NativeFunction:
-        if name in ("jac", "jvp", "vjp", "residuals", "gauss_newton", "gnvp") and not self.model.cut:
+        if name in _THROUGH_CUT and not self.model.cut:
             raise DerivativeUnavailable(_no_cut())
         if name in _DERIVATIVES:
             self._check_reached()
@@ -376,8 +321,9 @@ class Problem:
             raise DerivativeUnavailable(*(_no_derivative(params[name]) for name in missing))
 
 
+_THROUGH_CUT = frozenset({"jac", "jvp", "vjp", "residuals", "gauss_newton", "gnvp"})
 _DIRECTED = frozenset({"hvp", "jvp", "gnvp"})
-_DERIVATIVES = frozenset({"grad", "value_and_grad", "hvp", "hess", "gauss_newton", "gnvp"})
+_DERIVATIVES = frozenset(FUNCTIONS) - {"value", "residuals"}
 
 
 def _result(values: NDArray[Any], out: NDArray[Any] | None) -> Any:

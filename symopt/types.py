@@ -335,7 +335,7 @@ def _atom_interval(
             return min(corners), max(corners)
         case Remainder(a, b):
             (low, high), (_, greatest) = inner(a), inner(b)
-            return (low, high) if 0 <= low and high < inner(b)[0] else (0, max(greatest - 1, 0))
+            return (low, high) if low >= 0 and high < inner(b)[0] else (0, max(greatest - 1, 0))
         case Clamp(part, extent):
             (low, high), (_, size) = inner(part), inner(extent)
             top = max(size - 1, 0)

@@ -14,7 +14,8 @@ LOAD = "import symopt; m = symopt.parse('data x[n]\\nparam b init 1\\nminimize s
 def _imported(script: str) -> set[str]:
     """Which of the heavy packages a fresh process has imported after a script."""
     script += f"\nimport sys\nprint(*(name for name in {HEAVY} if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 

@@ -20,12 +20,18 @@ from tests.support.random_programs import Example, examples
 REGRESSIONS = sorted((Path(__file__).parent / "programs" / "regressions").glob("*.sym"))
 
 
-@settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(examples(), st.sampled_from([1, 8]))
-def test_random_programs(example: Example, lanes: int) -> None:
+@settings(
+    max_examples=20,
+    database=None,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(examples(), st.sampled_from([1, 8]), st.sampled_from([6, 6, 0, 1]))
+def test_random_programs(example: Example, lanes: int, recompute: int) -> None:
     """A program is refused with a diagnostic, or everything about it is right."""
     try:
-        problem = model_of(example.text, lanes).bind(example.data(), **example.sizes)
+        problem = model_of(example.text, lanes, recompute).bind(example.data(), **example.sizes)
         assert_native_is_right(problem, *example.point(problem.n))
     except SymoptError as error:
         assert error.diagnostics, "an error without a diagnostic"

@@ -20,14 +20,14 @@ from symopt.types import (
     interval,
 )
 
-N, I, J = dim("n"), index("i"), index("j")
+N, I, J = dim("n"), index("i"), index("j")  # noqa: E741: as in the mathematics
 
 
 def test_equal_sizes_are_equal_values():
     assert N - 1 + 1 == N
     assert (I + 2) * (I - 2) == I * I - 4
     assert N * I == I * N
-    assert N - N == constant(0)
+    assert constant(0) == N - N
     assert (N + 1).value is None
     assert constant(7).value == 7
     assert (I * 1).index == "i"

@@ -1,6 +1,7 @@
 """Values and derivatives of a loss as single SymPy expressions, for people to read.
 
-The compiled derivatives never take this way: they share what is used more than once.
+The compiled derivatives never take this way: they share what is used more than once. A range is
+taken to end no earlier than it begins: a SymPy sum over less than nothing is not 0.
 """
 
 from __future__ import annotations

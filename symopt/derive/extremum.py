@@ -63,7 +63,7 @@ def _values(
 def _as_latex(node: ExprWithLimits, name: str, printer: LatexPrinter) -> str:
     ranges = (
         rf"{printer._print(lower)} \leq {printer._print(index)} \leq {printer._print(upper)}"
-        for index, lower, upper in node.limits[::-1]
+        for index, lower, upper in (limit.args for limit in node.limits[::-1])
     )
     body = printer.parenthesize(node.function, PRECEDENCE["Mul"])
     return rf"{name}_{{{', '.join(ranges)}}} {body}"

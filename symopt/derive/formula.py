@@ -80,10 +80,8 @@ def size(name: str) -> sympy.Symbol:
 
 def element(name: str, places: tuple[Expression, ...], *, integer: bool = False) -> Expression:
     """One element of data or of a parameter; a scalar is a plain symbol."""
-    kind = {"integer": True} if integer else {"real": True}
-    if not places:
-        return sympy.Symbol(name, **kind)
-    return sympy.IndexedBase(name, **kind)[places]
+    symbol = sympy.Symbol(name, integer=True) if integer else sympy.Symbol(name, real=True)
+    return sympy.Indexed(symbol, *places) if places else symbol
 
 
 def integer_formula(value: Integer, indices: Mapping[str, Expression]) -> Expression:

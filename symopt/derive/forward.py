@@ -7,7 +7,8 @@ parameter vector. The Kronecker deltas of the start are substituted, never store
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import sympy
 from sympy import S
@@ -69,53 +70,74 @@ def by_columns(program: Program, offsets: Mapping[str, Integer], columns: Intege
     `offsets` says where each tensor differentiated by starts in the flat vector.
     """
     active = depending_on(program, offsets)
-    tensors = dict(program.tensors)
-    wild = wild_tensors(program)
-    moving: set[str] = set()
-    column = Range("column", constant(0), columns)
+    work = _Columns(program, offsets, columns, dict(program.tensors), wild_tensors(program))
     statements: list[Statement] = []
     for statement in program.statements:
         statements.append(statement)
-        if statement.target not in active:
-            continue
-        weight = _weight(statement, tensors, statements)
-        leaves = real_reads(program, statement, set(offsets))
-        inner = real_reads(program, statement, moving)
-        pool = (*statement.reads, *weight.reads)
-        finiteness = finiteness_of(statement, wild, {})
+        if statement.target in active:
+            weight = _weight(statement, work.tensors, statements)
+            statements.extend(work.start(statement, weight))
+            statements.extend(work.further(statement, weight))
+    return Program(tuple(statements), work.tensors, program.outputs)
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The changes of statements along every column, as far as they have been written."""
+
+    program: Program
+    offsets: Mapping[str, Integer]
+    columns: Integer
+    tensors: dict[str, Tensor]
+    wild: set[str]
+    moving: set[str] = field(default_factory=set)
+
+    def start(self, statement: Statement, weight: Weight) -> Iterator[Statement]:
+        """What reads of the tensors differentiated by add, each to the column that it is."""
+        leaves = real_reads(self.program, statement, set(self.offsets))
+        finiteness = finiteness_of(statement, self.wild, {})
         root = weight.applied(S.One, finiteness.times)
         shares = weights(statement.expression, root, leaves, finiteness)
         for read in statement.reads:
             if read.symbol in shares and read.tensor is not None:
-                shape = tensors[read.tensor].shape
-                entry = offsets[read.tensor] + flat_place(read.map, shape)
-                share = shares[read.symbol]
-                moving.add(statement.target)
-                name = _named(statement.target, tensors, (columns,))
-                statements.append(
-                    Statement(
-                        name, (*statement.map, entry), statement.loops, "sum", share,
-                        used_reads(share, pool), span=statement.span,
-                    )
-                )  # fmt: skip
-        if inner:
-            dots = {
-                read.symbol: read_of(f"{read.tensor}.dot", (*read.map, index(column.index)))
-                for read in statement.reads
-                if read.symbol in inner
-            }
-            expression = _change(statement, weight, dots, wild)
-            if expression is not S.Zero:
-                moving.add(statement.target)
-                name = _named(statement.target, tensors, (columns,))
-                statements.append(
-                    Statement(
-                        name, (*statement.map, index(column.index)),
-                        (*statement.loops, column), "sum", expression,
-                        used_reads(expression, (*pool, *dots.values())), span=statement.span,
-                    )
-                )  # fmt: skip
-    return Program(tuple(statements), tensors, program.outputs)
+                entry = flat_place(read.map, self.tensors[read.tensor].shape)
+                column = self.offsets[read.tensor] + entry
+                reads = (*statement.reads, *weight.reads)
+                yield self.add(statement, column, (), shares[read.symbol], reads)
+
+    def further(self, statement: Statement, weight: Weight) -> Iterator[Statement]:
+        """What reads of tensors that have changes of their own add, to every column."""
+        inner = real_reads(self.program, statement, self.moving)
+        column = Range("column", constant(0), self.columns)
+        dots = {
+            read.symbol: read_of(f"{read.tensor}.dot", (*read.map, index(column.index)))
+            for read in statement.reads
+            if read.symbol in inner
+        }
+        change = _change(statement, weight, dots, self.wild) if dots else S.Zero
+        if change is not S.Zero:
+            reads = (*statement.reads, *weight.reads, *dots.values())
+            yield self.add(statement, index(column.index), (column,), change, reads)
+
+    def add(
+        self,
+        statement: Statement,
+        column: Integer,
+        more: tuple[Range, ...],
+        change: sympy.Expr,
+        reads: tuple[Read, ...],
+    ) -> Statement:
+        """A statement of the change of a target in one column, or in those of the loop `more`."""
+        self.moving.add(statement.target)
+        return Statement(
+            _named(statement.target, self.tensors, (self.columns,)),
+            (*statement.map, column),
+            (*statement.loops, *more),
+            "sum",
+            change,
+            used_reads(change, reads),
+            span=statement.span,
+        )
 
 
 def _weight(

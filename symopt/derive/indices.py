@@ -62,9 +62,9 @@ def _shortened(
     if isinstance(node, ExprWithLimits):
         names = dict(names)
         limits = []
-        for index, first, last in reversed(node.limits):
+        for index, first, last in (limit.args for limit in reversed(node.limits)):
             edges = (_shortened(edge, names, taken, folds) for edge in (first, last))
-            name = index_name(index.name, taken)
+            name = index_name(str(index), taken)
             taken |= {name}
             names[index] = sympy.Symbol(name, integer=True)
             limits.append((names[index], *edges))

@@ -62,6 +62,7 @@ class Inliner:
             self.statements.setdefault(statement.target, []).append(statement)
             if statement.winner is not None:
                 self.winners[statement.winner.tensor] = statement
+        self._loops = 0  # met so far: the number of the next one
         self._open: list[str] = []
         self._known: dict[tuple[str, Places], Expression] = {}
         self._measures: dict[Expression, tuple[int, int]] = {}
@@ -99,7 +100,8 @@ class Inliner:
     def _term(self, statement: Statement, places: Places) -> Expression:
         """What one statement gives to the element of its target at `places`."""
         shape = self.program.tensors[statement.target].shape
-        solved = solve(statement, shape, places, len(self.scope))
+        solved = solve(statement, shape, places, self._loops)
+        self._loops += len(statement.loops)
         self.scope += solved.limits
         known = {read.symbol: self._read(read, solved) for read in statement.reads}
         body = self._decided(formula(statement.expression, known))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import sympy
 from sympy.printing.pretty.pretty_symbology import greek_letters
 
-from symopt.derive.closed import axes, closed_value, symbol
+from symopt.derive.closed import Origins, axes, closed_value, symbol
 from symopt.derive.functions import Task
 from symopt.typed.program import Definition, Program
 
@@ -91,7 +92,9 @@ def print_latex(program: Program, task: Task) -> str:
     return "\n".join([r"\begin{align*}", " \\\\\n".join(rows), r"\end{align*}"])
 
 
-def _definition_row(task: Task, definition: Definition, origins, written) -> str:  # noqa: ANN001
+def _definition_row(
+    task: Task, definition: Definition, origins: Origins, written: Iterable[str]
+) -> str:
     """`z_{i} &= ..., \\quad i = 0, \\ldots, n - 1`."""
     name = definition.name
     value = closed_value(task, name, origins, keep=written)

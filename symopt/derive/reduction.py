@@ -13,7 +13,7 @@ from symopt.primitives.registry import PRIMITIVES
 from symopt.statements.build import used_reads
 from symopt.statements.program import Read, Role, Statement, Tensor, count_of, moved_read, read_of
 from symopt.typed.ranges import greatest
-from symopt.types import Integer, Range, index
+from symopt.types import Range, index
 
 EXP = PRIMITIVES["exp"]
 _MINUS_INFINITY = Constant(float("-inf"))
@@ -100,4 +100,3 @@ def _product_weight(statement: Statement, tensors: dict[str, Tensor], suffix: st
     read = read_of(name, own)
     tensor = Tensor(name, shape, Role.COMPUTED)
     return Weight(statement, (read,), read.symbol, before=(others,), tensors=(tensor,))
-

@@ -2,18 +2,20 @@
 
 Everything that looks only at its own sample runs in one pass, forward and backward, with values
 that are local to the sample. What a later pass needs of an earlier one is computed again there
-rather than stored, so memory does not grow with the number of samples.
+rather than stored, so memory does not grow with the number of samples; only what many passes need
+is stored.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims, written
 from symopt.loops.expand import expand_reductions
 from symopt.loops.program import Buffer, Fill, Kernel, Node, Pass, Storage, Update
-from symopt.statements.program import IDENTITY, Program, Read, Role
+from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
 from symopt.types import Integer, Range, index
 
 SAMPLE = "sample"
@@ -21,10 +23,15 @@ SAMPLE = "sample"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to schedule: the number of samples that run as lanes, the declared sample dim."""
+    """How to schedule: the number of samples that run as lanes, the declared sample dim.
+
+    A value that more than `recompute` passes need is stored; else each computes it again, so that
+    memory does not grow with the samples.
+    """
 
     lanes: int = 1
     sample: str | None = None
+    recompute: int = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +86,7 @@ def _plan(program: Program, options: Options) -> _Plan:
         for read in statement.reads:
             if not alignment.looks_at_own_sample(read, leads[number]):
                 local.discard(read.tensor or "")
-    # A statement that leaves a winner keeps it where it keeps its target.
-    for statement in statements:
-        if not set(written(statement)) <= local:
-            local -= set(written(statement))
+    local = _with_winners(statements, local)
     levels = _levels(program, leads, alignment)
     first = {s.target: n for n, s in reversed(tuple(enumerate(statements)))}
     plan = _Plan(
@@ -94,7 +98,30 @@ def _plan(program: Program, options: Options) -> _Plan:
         frozenset(first.values()),
         frozenset(),
     )
+    kept = _with_winners(statements, local - _needed_often(plan, options.recompute))
+    plan = replace(plan, local=frozenset(kept))
     return replace(plan, scattered=_scattered(plan))
+
+
+def _with_winners(statements: tuple[Statement, ...], local: set[str]) -> set[str]:
+    """Without the tensors of statements that keep only one of target and winner to the sample."""
+    for statement in statements:
+        if not set(written(statement)) <= local:
+            local = local - set(written(statement))
+    return local
+
+
+def _needed_often(plan: _Plan, limit: int) -> set[str]:
+    """Local tensors that more passes than the limit would have to compute."""
+    sinks: dict[tuple[int, Key | None], list[int]] = {}
+    for number in plan.levels:
+        if plan.is_sink(number) and plan.leads[number] is not None:
+            sinks.setdefault(plan.node_of(number), []).append(number)
+    counts: Counter[str] = Counter()
+    for group in sinks.values():
+        chosen = (plan.program.statements[n] for n in _with_local_writers(plan, group))
+        counts.update({name for s in chosen for name in written(s) if name in plan.local})
+    return {name for name, count in counts.items() if count > limit}
 
 
 def _scattered(plan: _Plan) -> frozenset[str]:

@@ -53,12 +53,12 @@ class NativeFunction:
         self.inputs = dict(inputs)
         self.lock = threading.Lock()
         self.shapes = {name: self._shape(kernel.buffers[name]) for name in kernel.outputs}
-        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in self.shapes.values()]
-        self.result = aligned_zeros(sum(sizes))
-        starts = np.cumsum([0, *sizes])
+        self.sizes = [int(np.prod(shape, dtype=np.int64)) for shape in self.shapes.values()]
+        self.result = aligned_zeros(sum(self.sizes))
+        starts = np.cumsum([0, *self.sizes])
         self.parts: dict[str, NDArray] = {
             name: self.result[start : start + size].reshape(shape)
-            for (name, shape), start, size in zip(self.shapes.items(), starts, sizes, strict=False)
+            for (name, shape), start, size in zip(self.shapes.items(), starts, self.sizes, strict=False)
         }
         self._workspace: list[Vector] = []
         addresses = [self._address(name) for name in kernel.arguments]

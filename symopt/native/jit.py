@@ -37,7 +37,7 @@ class Library:
 
 
 @cache
-def _machine() -> Any:  # noqa: ANN401 - llvmlite has no annotations
+def _machine() -> Any:
     """The target of this process, chosen from the CPU it runs on."""
     import llvmlite.binding as llvm
 
@@ -54,7 +54,7 @@ def _machine() -> Any:  # noqa: ANN401 - llvmlite has no annotations
 
 
 @cache
-def _linker() -> Any:  # noqa: ANN401 - llvmlite has no annotations
+def _linker() -> Any:
     import llvmlite.binding as llvm
 
     return llvm.create_lljit_compiler(_machine())
@@ -70,7 +70,7 @@ def has_fma() -> bool:
     return bool(features.get("fma")) or _machine().triple.startswith("aarch64")
 
 
-def optimized(ir: str) -> Any:  # noqa: ANN401 - llvmlite has no annotations
+def optimized(ir: str) -> Any:
     """The module of some IR after the pass list; a CompileError if the IR is not valid."""
     import llvmlite.binding as llvm
 

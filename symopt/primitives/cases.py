@@ -6,9 +6,13 @@ then escape, and in as many branches as all choices have combinations.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy
 from sympy.core.logic import fuzzy_and
 from sympy.printing.latex import LatexPrinter
+
+_Expression = Any  # SymPy's own annotations lose the kind of an argument
 
 
 class Cases(sympy.Expr):
@@ -17,7 +21,7 @@ class Cases(sympy.Expr):
     __slots__ = ()
     is_commutative = True
 
-    def __new__(cls, condition: object, a: object, b: object) -> sympy.Expr:
+    def __new__(cls, condition: object, a: object, b: object) -> _Expression:
         condition, a, b = map(sympy.sympify, (condition, a, b))
         if condition == True or a == b:  # noqa: E712 (a SymPy truth value)
             return a
@@ -26,19 +30,17 @@ class Cases(sympy.Expr):
         return super().__new__(cls, condition, a, b)
 
     @property
-    def piecewise(self) -> sympy.Expr:
+    def piecewise(self) -> _Expression:
         """The same as SymPy's own `Piecewise`."""
         condition, a, b = self.args
         return sympy.Piecewise((a, condition), (b, True))
 
-    def _eval_rewrite(
-        self, rule: object, args: tuple[sympy.Basic, ...], **hints: object
-    ) -> sympy.Expr | None:
-        return Cases(*args).piecewise if rule is sympy.Piecewise else None
+    def _eval_rewrite_as_Piecewise(self, *args: sympy.Basic, **hints: object) -> _Expression:
+        return Cases(*args).piecewise
 
-    def _eval_derivative(self, s: sympy.Symbol) -> sympy.Expr:
+    def _eval_derivative(self, s: sympy.Symbol) -> _Expression:
         condition, a, b = self.args
-        return Cases(condition, a.diff(s), b.diff(s))
+        return Cases(condition, sympy.diff(a, s), sympy.diff(b, s))
 
     def _eval_is_real(self) -> bool | None:
         return fuzzy_and(part.is_real for part in self.args[1:])

@@ -30,12 +30,14 @@ def choice(condition: sympy.Expr, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
 
 def branches(condition: sympy.Basic, a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     """`a` where a condition holds, else `b`, neither asking for the condition again."""
+    holding: dict[sympy.Basic, sympy.Basic] = {}
+    failing: dict[sympy.Basic, sympy.Basic] = {}
     for part in sympy.And.make_args(condition):
         if isinstance(part, sympy.Rel):
-            a = a.xreplace({part: S.true, part.negated: S.false})
+            holding |= {part: S.true, part.negated: S.false}
     if isinstance(condition, sympy.Rel):
-        b = b.xreplace({condition: S.false, condition.negated: S.true})
-    return Cases(condition, a, b)
+        failing = {condition: S.false, condition.negated: S.true}
+    return Cases(condition, a.xreplace(holding), b.xreplace(failing))
 
 
 def equality(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:

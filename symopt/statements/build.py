@@ -24,9 +24,10 @@ from symopt.statements.program import (
     read_of,
 )
 from symopt.typed import program as typed
-from symopt.typed.ranges import greatest, inside
+from symopt.typed.domain import Domain
+from symopt.typed.ranges import greatest
 from symopt.typed.reads import free_indices
-from symopt.types import Integer, Range, constant, depends_on, index
+from symopt.types import Integer, Range, constant, index
 
 # Deeper expressions are cut into statements: deriving a chain of k factors twice costs about k^3.
 MAX_DEPTH = 12
@@ -81,7 +82,7 @@ class _Builder:
     ) -> None:
         """Statements that make `target[place]` the value of `body` at every point of the loops."""
         match body:
-            case typed.Reduce(kind, inner, term) if reduction == "=" or (reduction, kind) == ("sum", "sum"):
+            case typed.Reduce(kind, inner, term) if reduction == "=" or reduction == kind == "sum":
                 self.add_ranges(inner)
                 self.emit(target, place, loops + inner, term, kind)
             case typed.Sum(terms) if any(_is_sum(term) for term in terms):
@@ -151,43 +152,22 @@ class _Builder:
         the work with every part that is named.
         """
         wanted = frozenset(free_indices(body)) & self.ranges.keys()
-        loops = self.domain(wanted, body)
+        loops = self.domain().loops(wanted, body)
         place = tuple(index(loop.index) for loop in loops)
         name = self.fresh(self.stem)
-        self.tensors[name] = Tensor(name, self.bounds(loops), Role.COMPUTED)
+        self.tensors[name] = Tensor(name, self.domain().shape(loops), Role.COMPUTED)
         outer = self.ranges
         self.ranges = {**outer, **{loop.index: loop for loop in loops}}
         if converted is None:
             self.assign(name, place, loops, body, "=")
         else:
-            self.statements.append(
-                Statement(name, place, loops, "=", *converted, span=self.span)
-            )
+            statement = Statement(name, place, loops, "=", *converted, span=self.span)
+            self.statements.append(with_short_indices(statement))
         self.ranges = outer
         return read_of(name, place)
 
-    def domain(self, wanted: frozenset[str], body: typed.Scalar) -> tuple[Range, ...]:
-        """Loops over the wanted indices.
-
-        A range that moves with an outer index is widened to everything it can reach where that
-        keeps all reads inside: the value then no longer depends on the outer index.
-        """
-        hull = {name: self.widened(self.ranges[name]) for name in wanted}
-        if _all_inside(body, {**self.ranges, **hull}, self.tensors, self.sizes):
-            return tuple(hull[name] for name in self.ranges if name in wanted)
-        closure = depends_on(wanted, self.ranges)
-        return tuple(self.ranges[name] for name in self.ranges if name in closure)
-
-    def widened(self, loop: Range) -> Range:
-        moving = loop.lower.indices or loop.lower.tensors or loop.upper.indices or loop.upper.tensors
-        if not moving:
-            return loop
-        upper = greatest(loop.upper, self.ranges, self.sizes)
-        return Range(loop.index, constant(0), upper)
-
-    def bounds(self, loops: tuple[Range, ...]) -> tuple[Integer, ...]:
-        ranges = {**self.ranges, **{loop.index: loop for loop in loops}}
-        return tuple(greatest(index(loop.index), ranges, self.sizes) + 1 for loop in loops)
+    def domain(self) -> Domain:
+        return Domain(self.ranges, lambda name: self.tensors[name].shape, self.sizes)
 
 
 class _Conversion:
@@ -264,30 +244,6 @@ def used_reads(expression: sympy.Expr, reads: Iterable[Read]) -> tuple[Read, ...
     symbols = symbols_of(expression)
     used = {read.symbol: read for read in reads if read.symbol in symbols}
     return tuple(sorted(used.values(), key=lambda read: read.symbol.name))
-
-
-def _all_inside(
-    body: typed.Scalar,
-    ranges: dict[str, Range],
-    tensors: dict[str, Tensor],
-    sizes: dict[str, Integer],
-) -> bool:
-    from symopt.typed.reads import parts
-
-    pending, known = [body], dict(ranges)
-    while pending:
-        scalar = pending.pop()
-        if isinstance(scalar, typed.Reduce):
-            known.update({loop.index: loop for loop in scalar.loops})
-        if isinstance(scalar, typed.Read):
-            shape = tensors[scalar.tensor].shape
-            for place, size in zip(scalar.indices, shape, strict=True):
-                if not inside(place, constant(0), size, known, sizes):
-                    return False
-        if isinstance(scalar, typed.Count) and scalar.value.tensors:
-            return False
-        pending.extend(parts(scalar))
-    return True
 
 
 def with_short_indices(statement: Statement) -> Statement:

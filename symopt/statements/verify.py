@@ -37,8 +37,8 @@ def _verify_order(program: Program) -> None:
             assert last[read.tensor] < number, (
                 f"{read.tensor} is read by statement {number} before it is complete"
             )
+        first = statement.target not in reductions
         earlier = reductions.setdefault(statement.target, statement.reduction)
-        first = statement.target not in {s.target for s in program.statements[:number]}
         assert first or earlier == statement.reduction == "sum", (
             f"{statement.target} is written twice"
         )

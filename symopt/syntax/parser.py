@@ -68,7 +68,7 @@ class _Language:
     lark: Lark
     scanner: Scanner
 
-    def new_parser(self) -> Any:  # noqa: ANN401
+    def new_parser(self) -> Any:
         """lark's InteractiveParser, untyped: it is fed our tokens, which hold their span."""
         return self.lark.parse_interactive()
 

@@ -119,6 +119,8 @@ def _setup(
         return None
     if not _reads_allowed(unit, value, what):
         return None
+    if isinstance(expression, tree.Array) and _may_fit(value.shape, shape):
+        shape = value.shape  # whether the sizes agree is seen when data is bound
     if broadcast_shapes(value.shape, shape) != shape:
         unit.report.add(errors.wrong_shape(what, shape, value.shape, expression.span))
         return None
@@ -140,6 +142,14 @@ def _setup(
         )
     )
     return name
+
+
+def _may_fit(written: Shape, declared: Shape) -> bool:
+    """Whether an array written out can have the declared shape for some values of the dims."""
+    return len(written) == len(declared) and all(
+        a.value is not None and (b.value is None or a == b)
+        for a, b in zip(written, declared, strict=True)
+    )
 
 
 def _reads_allowed(unit: Unit, value: Value, what: str) -> bool:

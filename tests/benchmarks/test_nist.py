@@ -16,6 +16,17 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "nist"
 CERTIFIED = json.loads((ROOT / "tests" / "data" / "nist" / "nist_strd.json").read_text())
 DIGITS = 11  # what NIST certifies
+HEADING = """\
+# NIST StRD nonlinear regression
+
+Correct digits (log relative error, at most the 11 that are certified) of the worst parameter, the
+worst standard error and the sum of squares, `method="lm"` with defaults only, and of the worst
+parameter with `method="bfgs"`. Written by `make bench`. A negative number is another minimum, or a
+plateau. Lanczos1 has data to 13 digits: its sum of squares, 1.4e-25, and so its standard errors,
+are below rounding.
+
+| problem | start | lm: params | std. errors | sum of squares | iterations | bfgs: params |
+| --- | --- | --- | --- | --- | --- | --- |"""
 
 
 @dataclass(frozen=True)
@@ -79,18 +90,7 @@ def test_bfgs_from_the_second_start(rows):
 
 
 def test_write_the_table(rows):
-    lines = [
-        "# NIST StRD nonlinear regression",
-        "",
-        "Correct digits (log relative error, at most the 11 that are certified) of the worst parameter,",
-        "the worst standard error and the sum of squares, `method=\"lm\"` with defaults only, and of the",
-        "worst parameter with `method=\"bfgs\"`. Written by `make bench`. A negative number is another",
-        "minimum, or a plateau. Lanczos1 has data to 13 digits: its sum of squares, 1.4e-25, and so its",
-        "standard errors, are below rounding.",
-        "",
-        "| problem | start | lm: parameters | std. errors | sum of squares | iterations | bfgs: parameters |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    lines = [HEADING]
     for r in rows:
         lines.append(
             f"| {r.problem} | {r.start} | {r.parameters:.1f} | {r.errors:.1f} | {r.squares:.1f} "

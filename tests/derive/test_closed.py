@@ -259,3 +259,21 @@ def test_an_expression_too_large_to_write_out_is_refused():
     long = "".join(f"d{k} = sin(d{k - 1})\n" for k in range(1, 400))
     with pytest.raises(symopt.DerivativeUnavailable, match="too large"):
         symopt.parse(f"param a init 1\nd0 = a\n{long}minimize d399").derive("a")
+
+
+def test_indices_of_different_loops_stay_apart():
+    model = symopt.parse(
+        "data x[n], y[n]\nparam a init 1\n"
+        "s[i, j] = sum(x[k] * exp(a * y[i] * x[j] * y[k]) for k)\n"
+        "minimize sum(s[i, j] * sum(exp(s[j, k] * x[i]) for k) for i, j)"
+    )
+    x, y = np.array([0.3, -0.2]), np.array([0.5, 0.1])
+    known = {"x": x, "y": y, "a": 0.7, "n": 2}
+
+    def loss(a):
+        s = np.einsum("k,ijk->ij", x, np.exp(a * np.einsum("i,j,k->ijk", y, x, y)))
+        return np.einsum("ij,ijk->", s, np.exp(np.einsum("jk,i->ijk", s, x)))
+
+    assert value(model.expression(), known) == pytest.approx(loss(0.7), rel=1e-14)
+    slope = np.imag(loss(0.7 + 1e-30j)) / 1e-30
+    assert value(model.derive("a"), known) == pytest.approx(slope, rel=1e-13)

@@ -17,9 +17,7 @@ from tests.support.small_programs import PROGRAMS
 EXACT = 1e-12  # first derivatives: a few roundings, relative to the greatest entry
 SECOND = 1e-10  # second derivatives, against fourth-order differences
 WITH_CUT = [
-    name
-    for name, small in PROGRAMS.items()
-    if "residual" in small.text or "model" in small.text
+    name for name, small in PROGRAMS.items() if "residual" in small.text or "model" in small.text
 ]
 everything = pytest.mark.parametrize("name", PROGRAMS)
 marked = pytest.mark.parametrize("name", WITH_CUT)

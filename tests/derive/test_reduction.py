@@ -178,9 +178,7 @@ def test_products_over_part_of_the_loops_and_over_dependent_ranges() -> None:
     """f[i] = prod over j <= i of p[j] * (i + 1): every row has products of its own."""
     j = loop("j", index("i") + 1)
     count = count_of(index("i") + 1)
-    rows = assign(
-        read("f", "i"), (I, j), "prod", lambda x, c: x * c, read("p", "j"), count
-    )
+    rows = assign(read("f", "i"), (I, j), "prod", lambda x, c: x * c, read("p", "j"), count)
     total = assign(read("s"), (I,), "sum", same, read("f", "i"))
     whole = verify(program(P, V, tensor("f", "n"), S, rows, total))
     p = np.array([0.5, 0.0, 2.0])

@@ -66,9 +66,7 @@ def test_data_has_no_adjoint_unless_it_is_asked_for() -> None:
 
 
 def test_seeds_of_several_targets_add_up() -> None:
-    seeded = linear().extended(
-        (), {name: tensor(name, "n", role=Role.SEED) for name in ("u", "v")}
-    )
+    seeded = linear().extended((), {name: tensor(name, "n", role=Role.SEED) for name in ("u", "v")})
     back = verify(adjoint(seeded, {"z": "u", "e": "v"}, ["w"]))
     rng = np.random.default_rng(0)
     x, w, u, v = rng.normal(size=(3, 2)), rng.normal(size=2), rng.normal(size=3), rng.normal(size=3)

@@ -38,9 +38,7 @@ def test_an_extremum_is_kept_for_its_winner_alone() -> None:
     winner = Winner("m.winner", index("i"))
     best = assign(read("m"), (I,), "max", same, read("x", "i"), winner=winner)
     use = assign(read("s"), (), "=", same, read("m.winner"))
-    whole = program(
-        X, tensor("m"), tensor("m.winner"), tensor("s"), best, use, outputs=("s",)
-    )
+    whole = program(X, tensor("m"), tensor("m.winner"), tensor("s"), best, use, outputs=("s",))
     assert verify(drop_dead(whole)) == whole
 
 

@@ -119,6 +119,23 @@ def test_writing_at_another_sample_is_never_new() -> None:
     assert not any(part.first for part in updates if part.target == "f.bar")
 
 
+def _normalised(layers: int) -> str:
+    """Layers that each need a mean of the one before: a pass each, forward and back."""
+    text = f"data x[n]\nparam a[{layers}] init 1\nh0[i] = tanh(x[i] * a[0])\n"
+    for k in range(1, layers):
+        text += f"h{k}[i] = tanh(h{k - 1}[i] - mean(h{k - 1}) * a[{k}])\n"
+    return text + f"minimize sum(h{layers - 1})"
+
+
+def test_what_many_passes_need_is_stored() -> None:
+    """Else every pass would compute all layers again, and code would grow with their square."""
+    short, long = (kernel_of(_normalised(layers), "grad") for layers in (8, 16))
+    sizes = [sum(len(node.body) for node in passes(kernel)) for kernel in (short, long)]
+    assert sizes[1] < 3 * sizes[0]
+    assert _storage(long, "h0") is Storage.WORKSPACE
+    assert _storage(kernel_of(_normalised(2), "grad"), "h0") is Storage.LOCAL
+
+
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.sym"))
 
 

@@ -65,7 +65,7 @@ def near_quarter_turns(rng) -> np.ndarray:
         return np.array([float(k * mpmath.pi / 2) for k in rng.integers(1, 10**6, COUNT).tolist()])
 
 
-# Per function: where it is sampled, its meaning, and how many units in the last place it may be off.
+# Per function: where it is sampled, its meaning, how many units in the last place it may be off.
 CASES = {
     "llvm.exp": ((spread(-745, 709.7), spread(-1, 1), magnitudes(-20, 0)), mpmath.exp, 2),
     "llvm.exp2": ((spread(-1074, 1023.9), spread(-1, 1)), lambda x: mpmath.power(2, x), 4),

@@ -70,9 +70,7 @@ def _mixture(path: str) -> tuple[Problem, np.ndarray]:
     pos = np.zeros((d, d), dtype=int)
     columns, rows = np.triu_indices(d, 1)  # entries below the diagonal, column by column
     pos[rows, columns] = d + np.arange(len(rows))
-    problem = _model("gmm").bind(
-        x=x.reshape(n, d), pos=pos, gamma=prior[0], m=prior[1], K=k, q=q
-    )
+    problem = _model("gmm").bind(x=x.reshape(n, d), pos=pos, gamma=prior[0], m=prior[1], K=k, q=q)
     return problem, np.concatenate([alpha, mu, factor])
 
 

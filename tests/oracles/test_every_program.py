@@ -175,4 +175,3 @@ def test_gauss_newton(name: str) -> None:
         curvature, gradient = problem.gauss_newton(p)
         assert case.off(curvature @ v, product[case.columns]) < EXACT * 10
         assert case.off(gradient, problem.grad(p)[case.columns]) < EXACT
-

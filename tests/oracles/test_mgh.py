@@ -54,9 +54,7 @@ def _load(name: str) -> list[dict[str, Any]]:
 
 MGH = {problem["id"]: problem for problem in _load("mgh_problems.json")}
 INSTANCES = [(k, i) for k, problem in MGH.items() for i in range(len(problem["instances"]))]
-instances = pytest.mark.parametrize(
-    ("number", "which"), INSTANCES, ids=lambda value: str(value)
-)
+instances = pytest.mark.parametrize(("number", "which"), INSTANCES, ids=lambda value: str(value))
 
 
 @functools.cache

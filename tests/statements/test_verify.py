@@ -109,11 +109,15 @@ def test_only_integer_data_is_an_index() -> None:
     assert verify(program(X, CAM, S, assign(read("s"), (I,), "sum", same, read("x", entry))))
     wrong = atom(Entry("x", (index("i"),)))
     refused(program(X, S, assign(read("s"), (I,), "sum", same, read("x", wrong))), "not integer")
-    refused(program(CAM, S, assign(read("s"), (I,), "sum", same, read("cam", "i"))), "holds indices")
+    refused(
+        program(CAM, S, assign(read("s"), (I,), "sum", same, read("cam", "i"))), "holds indices"
+    )
 
 
 def test_symbols_stand_for_exactly_one_thing() -> None:
-    free = assign(read("s"), (I,), "sum", lambda x: x + sympy.Symbol("z", real=True), read("x", "i"))
+    free = assign(
+        read("s"), (I,), "sum", lambda x: x + sympy.Symbol("z", real=True), read("x", "i")
+    )
     refused(program(X, S, free), "z.* stand for nothing")
     x = read("x", "i")
     twice = assign(read("s"), (I,), "sum", lambda a, b: a, x, replace(x, map=(dim("n") - 1,)))
@@ -141,7 +145,9 @@ def test_winners_go_with_max_and_min() -> None:
     x = read("x", "i")
     assert verify(program(X, S, w, assign(read("s"), (I,), "max", same, x, winner=winner)))
     refused(program(X, S, assign(read("s"), (I,), "max", same, x)), "have a winner")
-    refused(program(X, S, w, assign(read("s"), (I,), "sum", same, x, winner=winner)), "have a winner")
+    refused(
+        program(X, S, w, assign(read("s"), (I,), "sum", same, x, winner=winner)), "have a winner"
+    )
     wide = tensor("s.winner", "n")
     refused(
         program(X, S, wide, assign(read("s"), (I,), "max", same, x, winner=winner)), "another shape"

@@ -20,9 +20,9 @@ STEP = 1e-180  # of the complex step: its square is 0 in double precision
 TOLERANCE = 1e-7  # sums in another order; second derivatives of terms that cancel
 
 
-def model_of(text: str, lanes: int = 1) -> Model:
+def model_of(text: str, lanes: int = 1, recompute: int = 6) -> Model:
     """The model of a text whose passes run so many samples at a time."""
-    return Model(Source("<random>", text), Options(lanes=lanes))
+    return Model(Source("<random>", text), Options(lanes=lanes, recompute=recompute))
 
 
 def evaluated(

@@ -20,8 +20,8 @@ from symopt.statements.program import Program, Role
 
 Vector = np.ndarray
 STEP = 1e-40  # far from underflow in products, and its square is far below rounding
-# Steps of fourth-order differences. The first is for losses that bend sharply; where the gradient is
-# much greater than its change, rounding is that of the gradient, and the second is better.
+# Steps of fourth-order differences. The first is for losses that bend sharply; the second is better
+# where the gradient is much greater than its change, whose rounding is that of the gradient.
 WIDTHS = (3e-5, 1e-3)
 
 
@@ -52,7 +52,7 @@ class Oracle:
     def function(
         self, program: Program, p: Vector, v: Vector | None = None, u: Vector | None = None
     ) -> Vector:
-        """The outputs of a derived function's statements, flattened, at p, along v, weighted by u."""
+        """The outputs of a function's statements, flattened: at p, along v, weighted by u."""
         given = self.parts(p)
         if v is not None:
             given |= {direction(name): part for name, part in self.parts(v).items()}
@@ -100,8 +100,8 @@ class Oracle:
     def hessian(self, p: Vector) -> Vector:
         """The Hessian, by differences along one parameter at a time, as far as its own size."""
         scale = np.maximum(np.abs(p), 0.1)
-        columns = [self.hessian_product(p, s * unit) / s for s, unit in zip(scale, np.eye(len(p)))]
-        return np.array(columns).T
+        columns = [self.hessian_product(p, step) for step in np.diag(scale)]
+        return np.array(columns).T / scale
 
     def gauss_newton_product(
         self,

@@ -64,7 +64,8 @@ PROGRAMS: dict[str, Small] = {
         data x[n, d]
         dim K = 2
         param alpha[K], mu[K, d], L[K, d, d]
-        u[i, k, a] = exp(L[k, a, a]) * x[i, a] + sum(L[k, a, b] * (x[i, b] - mu[k, b]) for b in range(a))
+        r[i, k, a] = x[i, a] - mu[k, a]
+        u[i, k, a] = exp(L[k, a, a]) * r[i, k, a] + sum(L[k, a, b] * r[i, k, b] for b in range(a))
         q[i, k] = alpha[k] + sum(L[k, a, a] for a) - sum(u[i, k, a]^2 for a) / 2
         minimize n * logsumexp(alpha) - sum(logsumexp(q[i, k] for k) for i) + sumsq(L)
         """,
