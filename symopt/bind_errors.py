@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from symopt.diagnostics import DataError, Diagnostic, Kind, Label
 from symopt.source import Span
-from symopt.statements.program import Program, Statement
+from symopt.statements.program import Statement
 from symopt.typed.errors import nearest, shape_text
 from symopt.typed.program import Data, DimInfo
 from symopt.typed.program import Program as TypedProgram
@@ -45,7 +45,7 @@ def refusing_zero_divisors() -> Iterator[None]:
         raise DataError(_data_error("zero-divisor", str(error), None, help=help)) from None
 
 
-def missing_data(data: Data, program: TypedProgram) -> Diagnostic:
+def missing_data(data: Data) -> Diagnostic:
     shape = f" with shape {shape_text(data.shape)}" if data.shape else ""
     return _data_error(
         "missing-data",
@@ -187,7 +187,6 @@ def index_beyond(
 
 
 def read_outside(
-    program: Program,
     statement: Statement,
     tensor: str,
     part: Integer,

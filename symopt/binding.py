@@ -58,7 +58,7 @@ def bind(
             if array is not None:
                 arrays[data.name] = array
         elif data.default is None:
-            report.add(missing_data(data, program))
+            report.add(missing_data(data))
         elif _is_literal(setup.tensors[data.default].shape, data.shape):
             # An array written out has a size of its own, from which dims can be read off.
             arrays[data.name] = setup_values(setup, (data.default,), {}, {})[data.default]
@@ -249,7 +249,8 @@ def _indices(
         ends = int(whole.min()), int(whole.max())
         report.add(index_beyond(data, place, int(whole[place]), size, ends))
         return np.zeros(array.shape, dtype=np.int64)
-    return np.ascontiguousarray(whole, dtype=np.int64).reshape(array.shape)
+    # A copy of our own: native code trusts these entries, and a caller may change its array.
+    return np.array(whole, dtype=np.int64, order="C")
 
 
 def check_reads(program: Program, bound: Bound) -> None:
@@ -332,11 +333,10 @@ def _check_place(
     for part, extent in zip(place, extents, strict=True):
         low, high = interval(part, dims, ranges, entries)
         if low < 0 or high >= extent:
-            _look(program, statement, tensor, part, extent, bound, report)
+            _look(statement, tensor, part, extent, bound, report)
 
 
 def _look(
-    program: Program,
     statement: Statement,
     tensor: str,
     part: Integer,
@@ -351,4 +351,4 @@ def _look(
     if len(outside):
         first = outside[0]
         names = {name: int(array[first]) for name, array in where.items() if name in part.indices}
-        report.add(read_outside(program, statement, tensor, part, int(found[first]), extent, names))
+        report.add(read_outside(statement, tensor, part, int(found[first]), extent, names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
@@ -159,7 +159,7 @@ def _render_one(diagnostic: Diagnostic, color: bool) -> str:
     return "\n".join(lines)
 
 
-def _excerpt(label: Label, *, primary: bool, paint, tint: str) -> list[str]:  # noqa: ANN001
+def _excerpt(label: Label, *, primary: bool, paint: Callable[..., str], tint: str) -> list[str]:
     span = label.span
     line_number, column = span.source.line_column(span.start)
     text = span.source.line(line_number)

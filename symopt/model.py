@@ -125,10 +125,11 @@ class Model:
         """Arrays and sizes by name, from a mapping or frame and keywords."""
         everything: dict[str, Any] = {}
         if data is not None:
-            frame = not isinstance(data, Mapping) and hasattr(data, "columns")
-            if not frame and not isinstance(data, Mapping):
+            columns = data if isinstance(data, Mapping) else getattr(data, "columns", None)
+            if columns is None:
                 raise DataError(_not_a_mapping(data))
-            names = [str(name) for name in (data.columns if frame else data)]
+            frame = columns is not data
+            names = [str(name) for name in columns]
             # A frame may well have columns that this model does not need.
             known = {*self.data, *self.dims}
             everything = {name: data[name] for name in names if not frame or name in known}

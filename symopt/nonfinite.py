@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 
 from symopt.derive.functions import Task, derive
 from symopt.primitives.record import Primitive
-from symopt.statements.evaluate import (
-    Values,
-    evaluate,
-    evaluate_expression,
-    points,
-)
+from symopt.statements.evaluate import Values, evaluate, evaluate_expression, points
+from symopt.statements.expression import operands, postorder
 from symopt.statements.printer import print_expression
 from symopt.statements.program import Program, Statement
 from symopt.types import Integer
@@ -109,17 +105,18 @@ class _Trace:
             known = self._known(statement, indices)
             evaluate_expression(statement.expression, known)
         where = _where(statement, indices, tensor, place)
-        for node in sympy.postorder_traversal(statement.expression):
-            if node.args and not np.isfinite(known[node]):
+        for node in postorder(statement.expression):
+            parts = operands(node)
+            if parts and not np.isfinite(known[node]):
                 if isinstance(node, Primitive) and not node.record.infix:
-                    arguments = ", ".join(f"{float(known[part]):.6g}" for part in node.args)
+                    arguments = ", ".join(f"{float(known[part]):.6g}" for part in parts)
                     return f"{node.record.name} of {arguments} {where}"
-                parts = ", ".join(
+                values = ", ".join(
                     f"{print_expression(part)} = {float(known[part]):.6g}"
-                    for part in node.args
+                    for part in parts
                     if part.free_symbols
                 )
-                return f"{print_expression(node)} is {float(known[node])} ({parts}) {where}"
+                return f"{print_expression(node)} is {float(known[node])} ({values}) {where}"
         return f"the value overflows {where}"
 
 

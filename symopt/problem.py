@@ -92,14 +92,22 @@ class Problem:
         stages = self.model.stages
         return Starts(stages.program, stages.setup, self._bound, self._layout)
 
-    @cached_property
+    @property
     def bounds(self) -> tuple[Vector, Vector]:
         """Lower and upper bounds of the flat vector, infinite where there are none."""
+        return self._bounds
+
+    @property
+    def open_bounds(self) -> tuple[Mask, Mask]:
+        """Which bounds are open: points have to stay strictly inside these."""
+        return self._open_bounds
+
+    @cached_property
+    def _bounds(self) -> tuple[Vector, Vector]:
         return self._starts.lower(), self._starts.upper()
 
     @cached_property
-    def open_bounds(self) -> tuple[Mask, Mask]:
-        """Which bounds are open: points have to stay strictly inside these."""
+    def _open_bounds(self) -> tuple[Mask, Mask]:
         return self._starts.open_lower(), self._starts.open_upper()
 
     # ── what there is ────────────────────────────────────────────────────────────────────────

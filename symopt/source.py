@@ -28,11 +28,7 @@ class Source:
     def line(self, number: int) -> str:
         """The text of a 1-based line, without its newline."""
         start = self._line_starts[number - 1]
-        end = (
-            self._line_starts[number] - 1
-            if number < len(self._line_starts)
-            else len(self.text)
-        )
+        end = self._line_starts[number] - 1 if number < len(self._line_starts) else len(self.text)
         return self.text[start:end].rstrip("\r")
 
 

@@ -64,11 +64,11 @@ class Starts:
         below = (start < lower) | (open_lower & (start == lower))
         above = (start > upper) | (open_upper & (start == upper))
         for k in np.flatnonzero(empty):
-            raise DataError(self._no_room(k, lower[k], upper[k]))
+            raise DataError(self._no_room(int(k), lower[k], upper[k]))
         for k in np.flatnonzero(below | above):
             side, bound = ("below", lower[k]) if below[k] else ("above", upper[k])
             touching = "at or " if (open_lower[k] if below[k] else open_upper[k]) else ""
-            raise DataError(self._outside(k, start[k], f"{touching}{side}", bound))
+            raise DataError(self._outside(int(k), start[k], f"{touching}{side}", bound))
 
     def _pack(
         self,

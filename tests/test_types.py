@@ -20,7 +20,7 @@ from symopt.types import (
     interval,
 )
 
-N, I, J = dim("n"), index("i"), index("j")  # noqa: E741: as in the mathematics
+N, I, J = dim("n"), index("i"), index("j")  # noqa: E741 (as in the mathematics)
 
 
 def test_equal_sizes_are_equal_values():

@@ -8,10 +8,10 @@ import sympy
 
 from symopt.derive.activity import depending_on, leading_to, real_reads
 from symopt.derive.functions import Task
-from symopt.derive.scalar import postorder
 from symopt.diagnostics import Diagnostic, Kind, Label, Severity
 from symopt.primitives.operators import both, either, negation, select
 from symopt.primitives.record import Primitive
+from symopt.statements.expression import operands, postorder
 from symopt.statements.program import Statement
 
 _LOGICAL = frozenset({both, either, negation})
@@ -41,15 +41,15 @@ def flat_uses(task: Task) -> tuple[Diagnostic, ...]:
 
 
 def _flat_nodes(statement: Statement, wanted: frozenset[sympy.Symbol]) -> Iterator[Primitive]:
-    nodes = postorder(statement.expression)
+    nodes = [node for node in postorder(statement.expression) if isinstance(node, Primitive)]
     conditions: set[sympy.Expr] = set()
     for node in reversed(nodes):
-        if isinstance(node, Primitive) and node.record is select:
-            conditions.add(node.args[0])
-        if node in conditions and isinstance(node, Primitive) and node.record in _LOGICAL:
-            conditions.update(node.args)
+        if node.record is select:
+            conditions.add(operands(node)[0])
+        if node in conditions and node.record in _LOGICAL:
+            conditions.update(operands(node))
     for node in nodes:
-        flat = isinstance(node, Primitive) and node.record.constant and node not in conditions
+        flat = node.record.constant and node not in conditions
         if flat and node.free_symbols & wanted:
             yield node
 

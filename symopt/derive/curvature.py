@@ -14,7 +14,7 @@ import sympy
 from symopt.primitives.operators import divide, maximum
 from symopt.primitives.record import Constant, Primitive
 from symopt.primitives.robust import ROBUST_LOSSES
-from symopt.statements.expression import postorder
+from symopt.statements.expression import operands, postorder, replaced
 from symopt.statements.program import Program
 
 _FIRST = {loss.rho2: loss.rho1 for loss in ROBUST_LOSSES.values()}
@@ -35,10 +35,10 @@ def _raised(expression: sympy.Expr) -> sympy.Expr:
         for node in postorder(expression)
         if isinstance(node, Primitive) and node.record in _FIRST
     ]
-    return expression.xreplace({node: _bounded(node) for node in nodes}) if nodes else expression
+    return replaced(expression, {node: _bounded(node) for node in nodes}) if nodes else expression
 
 
 def _bounded(node: Primitive) -> sympy.Expr:
-    s, scale = node.args
+    s, scale = operands(node)
     slope = _FIRST[node.record](s, scale)
     return maximum(node, -divide(slope, sympy.Mul(Constant(2.0), s)))

@@ -9,8 +9,8 @@ from typing import Any, assert_never
 import numpy as np
 import sympy
 
-from symopt.derive.scalar import postorder
 from symopt.primitives.record import Constant, Expand, Primitive
+from symopt.statements.expression import postorder
 from symopt.types import Atom, Clamp, Dim, Entry, Index, Integer, Quotient, Remainder
 
 # A SymPy expression or condition: SymPy's own annotations lose the kind in every replacement.

@@ -158,7 +158,7 @@ def _named(target: str, tensors: dict[str, Tensor], more: tuple[Integer, ...]) -
 def _change(
     statement: Statement, weight: Weight, dots: Mapping[sympy.Symbol, Read], wild: set[str]
 ) -> sympy.Expr:
-    changes: dict[sympy.Expr, sympy.Expr] = {read.symbol: S.Zero for read in statement.reads}
+    changes: dict[sympy.Symbol, sympy.Expr] = {read.symbol: S.Zero for read in statement.reads}
     changes.update({symbol: read.symbol for symbol, read in dots.items()})
     finiteness = finiteness_of(statement, wild, dots)
     change = tangent(statement.expression, changes, finiteness)

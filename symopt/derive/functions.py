@@ -127,9 +127,21 @@ def residuals(task: Task) -> Program:
 
 
 def jac(task: Task) -> Program:
-    """The Jacobian of the cut, its rows in the order of the residuals."""
+    """The Jacobian of the cut, its rows in the order of the residuals.
+
+    A row is built where it is local to its sample, and written once it is complete.
+    """
     program = by_columns(task.program, task.offsets, task.columns)
-    return _asking(program, task, task.cut, ".dot", task.columns)
+    column = Range("column", constant(0), task.columns)
+    for name in task.cut:
+        if f"{name}.dot" in program.tensors:
+            row = Tensor(f"{name}.row", program.tensors[f"{name}.dot"].shape, Role.COMPUTED)
+            loops, place = _loops(program.tensors[name].shape)
+            full = (*place, index(column.index))
+            read = read_of(f"{name}.dot", full)
+            copy = Statement(row.name, full, (*loops, column), "=", read.symbol, (read,))
+            program = program.extended((copy,), {row.name: row})
+    return _asking(program, task, task.cut, ".row", task.columns)
 
 
 def jvp(task: Task) -> Program:

@@ -11,9 +11,9 @@ from sympy import S
 from symopt.derive.extremum import Greatest, Least
 from symopt.derive.formula import Expression, element, formula, integer_formula
 from symopt.derive.indices import Limit, unique_index
-from symopt.derive.scalar import postorder
 from symopt.diagnostics import DerivativeUnavailable, Diagnostic, Kind, Label
 from symopt.primitives.standard import branches, exponential
+from symopt.statements.expression import postorder
 from symopt.statements.program import Program, Read, Role, Statement
 from symopt.types import Integer, Range, constant
 

@@ -11,6 +11,7 @@ from symopt.primitives import operators
 from symopt.primitives.record import Constant
 from symopt.primitives.registry import PRIMITIVES
 from symopt.statements.build import used_reads
+from symopt.statements.expression import replaced
 from symopt.statements.program import Read, Role, Statement, Tensor, count_of, moved_read, read_of
 from symopt.typed.ranges import greatest
 from symopt.types import Range, index
@@ -79,7 +80,7 @@ def _product_weight(statement: Statement, tensors: dict[str, Tensor], suffix: st
         for loop in statement.reduced
     )
     renamed = {r.symbol: moved_read(r, again) for r in statement.reads}
-    expression = statement.expression.xreplace({s: r.symbol for s, r in renamed.items()})
+    expression = replaced(statement.expression, {s: r.symbol for s, r in renamed.items()})
     same: sympy.Expr = operators.ONE
     counts: list[Read] = []
     for loop in statement.reduced:

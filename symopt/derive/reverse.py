@@ -18,6 +18,7 @@ from symopt.derive.reduction import weight_of
 from symopt.derive.scalar import weights
 from symopt.primitives.record import Primitive
 from symopt.statements.build import used_reads
+from symopt.statements.expression import replaced
 from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
 from symopt.types import Range, constant, index
 
@@ -89,7 +90,7 @@ def adjoint(
 def _reusing(share: sympy.Expr, statement: Statement, known: Read) -> sympy.Expr:
     """The share with the statement's own value read back instead of computed again."""
     if statement.reduction == "=" and isinstance(statement.expression, Primitive):
-        return share.xreplace({statement.expression: known.symbol})
+        return replaced(share, {statement.expression: known.symbol})
     return share
 
 

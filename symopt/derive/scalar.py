@@ -15,7 +15,7 @@ from sympy import S
 from symopt.primitives import operators
 from symopt.primitives.operators import strong_product
 from symopt.primitives.record import Constant, Primitive
-from symopt.statements.expression import postorder
+from symopt.statements.expression import operands, postorder
 
 
 @dataclass(slots=True)
@@ -45,22 +45,23 @@ class Finiteness:
     def _judge(self, node: sympy.Expr) -> bool:
         if isinstance(node, Constant):
             return abs(node.value) != float("inf") and node.value == node.value
-        if not node.args:
+        parts = operands(node)
+        if not parts:
             return node not in self.wild
-        if not all(self._known[part] for part in node.args):
+        if not all(self._known[part] for part in parts):
             return False
         if not isinstance(node, Primitive):
             return True
         if node.record is operators.divide:
-            return self._nonzero(node.args[1])
+            return self._nonzero(parts[1])
         if node.record is operators.integer_power:
-            return int(node.args[1]) >= 0 or self._nonzero(node.args[0])
+            return int(parts[1]) >= 0 or self._nonzero(parts[0])
         return node.record.finite or node.record is operators.smul
 
     def _nonzero(self, node: sympy.Expr) -> bool:
         if isinstance(node, Constant):
             return node.value != 0
-        return node in self.nonzero or (node.is_Mul and all(map(self._nonzero, node.args)))
+        return node in self.nonzero or (node.is_Mul and all(map(self._nonzero, operands(node))))
 
     def times(self, weight: sympy.Expr, factor: sympy.Expr) -> sympy.Expr:
         """weight·factor, where a zero weight wins over a factor that is not finite."""
@@ -95,10 +96,10 @@ def weights(
         weight = sympy.Add(*found[node])
         if weight is S.Zero:
             continue
-        if node in wanted:
+        if isinstance(node, sympy.Symbol) and node in wanted:
             result[node] = weight
             continue
-        for number, part in enumerate(node.args):
+        for number, part in enumerate(operands(node)):
             if part in active:
                 share = _share(node, number, weight, finiteness)
                 if share is not S.Zero:
@@ -111,7 +112,8 @@ def _share(node: sympy.Expr, number: int, weight: sympy.Expr, finiteness: Finite
     if node.is_Add:
         return weight
     if node.is_Mul:
-        others = node.args[:number] + node.args[number + 1 :]
+        factors = operands(node)
+        others = factors[:number] + factors[number + 1 :]
         return finiteness.times(weight, sympy.Mul(*others))
     if node.is_Pow:
         return finiteness.times(weight, _power_slope(node)) if number == 0 else S.Zero
@@ -128,7 +130,7 @@ def _share(node: sympy.Expr, number: int, weight: sympy.Expr, finiteness: Finite
 
 def _power_slope(node: sympy.Expr) -> sympy.Expr:
     """n·x^(n-1) for the integer powers that SymPy makes of x·x."""
-    base, n = node.args
+    base, n = operands(node)
     return sympy.Mul(Constant(float(n)), base ** (n - 1))
 
 
@@ -138,7 +140,7 @@ def tangent(
     finiteness: Finiteness,
 ) -> sympy.Expr:
     """Σ ∂expression/∂s · change(s), keeping selections: a branch not taken has no influence."""
-    found: dict[sympy.Expr, sympy.Expr] = dict(changes)
+    found: dict[sympy.Expr, sympy.Expr] = {**changes}
     for node in postorder(expression):
         if node not in found:
             found[node] = _change(node, found, finiteness)
@@ -148,15 +150,16 @@ def tangent(
 def _change(
     node: sympy.Expr, found: Mapping[sympy.Expr, sympy.Expr], finiteness: Finiteness
 ) -> sympy.Expr:
-    if all(found[part] is S.Zero for part in node.args):
+    parts = operands(node)
+    if all(found[part] is S.Zero for part in parts):
         return S.Zero
     if isinstance(node, Primitive) and node.record.tangent is not None:
-        return node.record.tangent(node.args, tuple(found[part] for part in node.args))
+        return node.record.tangent(parts, tuple(found[part] for part in parts))
     if node.is_Add:
-        return sympy.Add(*(found[part] for part in node.args))
+        return sympy.Add(*(found[part] for part in parts))
     shares = (
         _share(node, number, found[part], finiteness)
-        for number, part in enumerate(node.args)
+        for number, part in enumerate(parts)
         if found[part] is not S.Zero
     )
     return sympy.Add(*shares)

@@ -6,7 +6,7 @@ from typing import cast
 
 import sympy
 
-from symopt.loops.program import Fill, Kernel, Node, Pass, Update
+from symopt.loops.program import Collect, Fill, Kernel, Node, Pass, Update
 from symopt.statements.printer import print_expression
 
 
@@ -25,6 +25,8 @@ def _node(node: Node, indent: str) -> list[str]:
     match node:
         case Fill(buffer, value):
             return [f"{indent}fill {buffer} with {value:g}"]
+        case Collect(partial, target):
+            return [f"{indent}{target} sum= {partial}, lane by lane"]
         case Pass(loop, lanes, body):
             inner = [line for part in body for line in _node(part, indent + "  ")]
             return [f"{indent}pass {loop}, {lanes} at a time:", *inner]

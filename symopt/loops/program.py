@@ -15,7 +15,7 @@ import sympy
 
 from symopt.source import Span
 from symopt.statements.program import Read, Reduction, Winner
-from symopt.types import Integer, Range
+from symopt.types import Integer, Range, constant
 
 
 class Storage(Enum):
@@ -25,6 +25,7 @@ class Storage(Enum):
     OUTPUT = "output"  # the caller's, written
     WORKSPACE = "workspace"  # made once, reused by every call
     LOCAL = "local"  # one sample's values, per lane
+    PARTIAL = "partial"  # a sum per lane while a pass runs, brought together after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,30 @@ class Buffer:
     shape: tuple[Integer, ...]
     storage: Storage
     integers: bool = False
+
+    @property
+    def by_lane(self) -> bool:
+        """Whether every lane has elements of its own."""
+        return self.storage in (Storage.LOCAL, Storage.PARTIAL)
+
+    @property
+    def small(self) -> bool:
+        """Whether it can live on the stack of a call: by lane, of a few elements for all sizes."""
+        count = constant(1)
+        for size in self.shape:
+            count = count * size
+        number = count.value
+        return self.by_lane and number is not None and number <= _MOST_ON_STACK
+
+    @property
+    def passed(self) -> bool:
+        """Whether the caller passes its address."""
+        if self.shape:
+            return not self.small
+        return self.storage in (Storage.GIVEN, Storage.OUTPUT)
+
+
+_MOST_ON_STACK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +97,15 @@ class Pass:
     body: tuple[Fill | Update, ...]
 
 
-Node = Fill | Update | Pass
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Every element of `target` gains the lanes' sums in `partial`."""
+
+    partial: str
+    target: str
+
+
+Node = Fill | Update | Pass | Collect
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +125,5 @@ class Kernel:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """Buffers that are passed by address, in order: all but registers."""
-        return tuple(
-            name
-            for name, buffer in self.buffers.items()
-            if buffer.shape or buffer.storage in (Storage.GIVEN, Storage.OUTPUT)
-        )
+        """Buffers that are passed by address, in order: all but registers and small arrays."""
+        return tuple(name for name, buffer in self.buffers.items() if buffer.passed)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims, written
 from symopt.loops.expand import expand_reductions
-from symopt.loops.program import Buffer, Fill, Kernel, Node, Pass, Storage, Update
+from symopt.loops.program import Buffer, Collect, Fill, Kernel, Node, Pass, Storage, Update
 from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
 from symopt.types import Integer, Range, index
 
@@ -29,7 +29,7 @@ class Options:
     memory does not grow with the samples.
     """
 
-    lanes: int = 1
+    lanes: int = 8
     sample: str | None = None
     recompute: int = 6
 
@@ -71,8 +71,9 @@ def schedule(program: Program, name: str, options: Options) -> Kernel:
             lead = plan.leads[number]
             if lead is not None:
                 passes.setdefault(lead.key, []).append(number)
-        nodes.extend(_pass(plan, key, sinks, options, filled) for key, sinks in passes.items())
-    buffers = _buffers(plan)
+        for key, sinks in passes.items():
+            nodes.extend(_collected(_pass(plan, key, sinks, options, filled), plan))
+    buffers = _with_partials(_buffers(plan), nodes)
     return Kernel(name, tuple(nodes), buffers, program.outputs, _dims(nodes, buffers))
 
 
@@ -218,6 +219,45 @@ def _pass(
     return Pass(Range(SAMPLE, lower, upper), _lanes(body, options), tuple(body))
 
 
+def _collected(node: Pass, plan: _Plan) -> tuple[Node, ...]:
+    """The pass with its sums over samples taken lane by lane, and brought together after it."""
+    if node.lanes == 1:
+        return (node,)
+    partials: dict[str, None] = {}
+    body: list[Fill | Update] = []
+    for part in node.body:
+        if isinstance(part, Update) and _sums_over_samples(part, plan):
+            partials[part.target] = None
+            part = replace(part, target=_partial(part.target))
+        body.append(part)
+    return (
+        *(Fill(_partial(name), 0.0) for name in partials),
+        replace(node, body=tuple(body)),
+        *(Collect(_partial(name), name) for name in partials),
+    )
+
+
+def _sums_over_samples(update: Update, plan: _Plan) -> bool:
+    """Whether an update in a pass adds to the same elements for every sample."""
+    return (
+        update.reduction == "sum"
+        and update.target not in plan.local
+        and not any(SAMPLE in place.indices for place in update.place)
+    )
+
+
+def _partial(name: str) -> str:
+    return f"{name}.lanes"
+
+
+def _with_partials(buffers: dict[str, Buffer], nodes: Iterable[Node]) -> dict[str, Buffer]:
+    for node in nodes:
+        if isinstance(node, Collect):
+            shape = buffers[node.target].shape
+            buffers[node.partial] = Buffer(node.partial, shape, Storage.PARTIAL)
+    return buffers
+
+
 def _lanes(body: Iterable[Fill | Update], options: Options) -> int:
     """One lane where a loop's bounds differ from sample to sample: lanes run in step."""
     for part in body:
@@ -318,6 +358,6 @@ def _dims(nodes: Iterable[Node], buffers: Mapping[str, Buffer]) -> tuple[str, ..
                     found |= place.dims
                 if node.winner is not None:
                     found |= node.winner.position.dims
-            case Fill():
+            case Fill() | Collect():
                 pass
     return tuple(sorted(found))

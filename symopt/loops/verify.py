@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from symopt.loops.program import Fill, Kernel, Pass, Storage, Update
+from symopt.loops.program import Collect, Fill, Kernel, Pass, Storage, Update
 from symopt.types import Integer, Range
 
 
@@ -21,6 +21,8 @@ def verify(kernel: Kernel) -> Kernel:
                 check.update(node)
             case Pass():
                 check.run(node)
+            case Collect():
+                check.collect(node)
             case _:
                 assert_never(node)
     for name in kernel.outputs:
@@ -62,6 +64,14 @@ class _Check:
         self.ready -= {b.name for b in self.kernel.buffers.values() if b.storage is Storage.LOCAL}
         self.inside = None
         self.indices.discard(node.loop.index)
+
+    def collect(self, node: Collect) -> None:
+        partial, target = self.kernel.buffers[node.partial], self.kernel.buffers[node.target]
+        assert partial.storage is Storage.PARTIAL and not target.by_lane, f"{node} collects wrongly"
+        assert partial.shape == target.shape, f"{node.partial} and {node.target} differ in shape"
+        assert {node.partial, node.target} <= self.ready, f"{node} adds what has no value"
+        assert node.target not in self.read, f"{node.target} is written after it was read"
+        self.ready.discard(node.partial)
 
     def no_sideways_reads(self, node: Pass) -> None:
         """What the pass writes outside itself is read in it only at the sample that wrote it."""

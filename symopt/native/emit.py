@@ -6,17 +6,21 @@ The entry point takes one pointer: an array of 64-bit slots, first the addresses
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from symopt.loops.program import Buffer, Fill, Kernel, Pass, Storage, Update
+from symopt.derive.forward import flat_place
+from symopt.loops.program import Buffer, Collect, Fill, Kernel, Pass, Storage, Update
+from symopt.loops.schedule import SAMPLE
 from symopt.native.integers import IntegerEmitter
 from symopt.native.scalars import ScalarEmitter
 from symopt.native.text import FLAGS, FunctionText, Value
 from symopt.statements.program import IDENTITY, Read
-from symopt.types import Integer, Range
+from symopt.types import Integer, Range, constant, index
 
+_BLOCK, _LAST = "sample.block", "sample.last"  # the first sample of the lanes; the last of all
+_MOST_UNROLLED, _MOST_COPIES = 8, 64  # of one loop; of a body, by all loops around it
 ATTRIBUTES = """\
 attributes #0 = { nounwind alignstack=64
   "prefer-vector-width"="512" "min-legal-vector-width"="512" }
@@ -38,6 +42,7 @@ class _KernelEmitter:
     scalars: ScalarEmitter = field(init=False)
     bases: dict[str, str] = field(init=False)  # addresses of arrays; slots of registers
     mask: Value | None = None  # in a pass with lanes: which lanes are samples
+    copies: int = 1  # how often the loops around have been written out
 
     def __post_init__(self) -> None:
         kernel = self.kernel
@@ -60,6 +65,8 @@ class _KernelEmitter:
                     self._update(node)
                 case Pass():
                     self._pass(node)
+                case Collect():
+                    self._collect(node)
                 case _:
                     assert_never(node)
         self._close_registers()
@@ -96,13 +103,14 @@ class _KernelEmitter:
     # ── registers ────────────────────────────────────────────────────────────────────────────
 
     def _open_registers(self) -> None:
-        """Slots for buffers of one number; those given are loaded at once."""
+        """Slots for buffers of one number and for small arrays; what is given is loaded at once."""
         for name, buffer in self.kernel.buffers.items():
-            if buffer.shape:
+            if buffer.shape and not buffer.small:
                 continue
             address = self.bases.get(name)
-            self.text.lanes = self.kernel.lanes if buffer.storage is Storage.LOCAL else 1
-            slot = self.text.alloca("i64" if buffer.integers else "double", True)
+            self.text.lanes = self.kernel.lanes if buffer.by_lane else 1
+            count = max(_extent(buffer.shape), 1)
+            slot = self.text.alloca("i64" if buffer.integers else "double", True, count)
             self.text.lanes = 1
             if buffer.storage is Storage.GIVEN and not buffer.integers:
                 assert address is not None
@@ -120,11 +128,31 @@ class _KernelEmitter:
 
     def _fill(self, fill: Fill) -> None:
         buffer = self.kernel.buffers[fill.buffer]
-        wide = buffer.storage is Storage.LOCAL
+        lanes = self.text.lanes
+        if buffer.storage is Storage.PARTIAL:
+            self.text.lanes = self.kernel.lanes
         value = self.text.number(fill.value)
-        value = self.text.widen(value) if wide else value
-        if not buffer.shape:
-            self.text.store(value, self.bases[fill.buffer])
+        value = self.text.widen(value) if buffer.by_lane else value
+        for position in self._positions(buffer):
+            self.text.store(value, self._address(buffer, position))
+        self.text.lanes = lanes
+
+    def _collect(self, node: Collect) -> None:
+        """The lanes' sums, added up and to the target."""
+        text, partial = self.text, self.kernel.buffers[node.partial]
+        target = self.kernel.buffers[node.target]
+        text.lanes = self.kernel.lanes
+        for position in self._positions(partial):
+            lanes = text.load(self._address(partial, position), "double", True)
+            address = self._address(target, position)
+            now = text.load(address, "double", False)
+            text.store(text.operate("fadd", now, text.total(lanes), flags=FLAGS), address)
+        text.lanes = 1
+
+    def _positions(self, buffer: Buffer) -> Iterator[Value]:
+        """The place of every element: one after another if they are few, else in a loop."""
+        if buffer.small or not buffer.shape:
+            yield from map(self.text.integer, range(_extent(buffer.shape)))
             return
         total = self.text.integer(1)
         for size in buffer.shape:
@@ -134,7 +162,7 @@ class _KernelEmitter:
             )
             total = self.text.operate("mul", total, extent, flags="nsw")
         with self.text.loop(self.text.integer(0), total) as position:
-            self.text.store(value, self._address(buffer, position))
+            yield position
 
     def _pass(self, node: Pass) -> None:
         text = self.text
@@ -152,7 +180,8 @@ class _KernelEmitter:
                         assert_never(part)
             self.mask = None
             text.lanes = 1
-            del self.integers.indices[node.loop.index]
+            for name in (node.loop.index, _BLOCK, _LAST):
+                self.integers.indices.pop(name, None)
 
     def _open_lanes(self, node: Pass, sample: Value, upper: Value) -> None:
         """The sample of each lane; lanes beyond the end repeat the last sample, masked out."""
@@ -165,6 +194,8 @@ class _KernelEmitter:
         last = text.operate("sub", upper, text.integer(1))
         self.mask = text.compare("icmp slt", numbers, upper)
         self.integers.indices[node.loop.index] = text.intrinsic("llvm.smin", numbers, last)
+        self.integers.indices[_BLOCK] = sample
+        self.integers.indices[_LAST] = last
 
     def _update(self, update: Update) -> None:
         """A nest; the loops at its end that the target does not see sum into a register."""
@@ -175,27 +206,45 @@ class _KernelEmitter:
         outer = list(update.loops)
         while outer and outer[-1].index not in seen:
             inner.insert(0, outer.pop())
-        with ExitStack() as stack:
-            self._open_loops(stack, outer)
-            if update.reduction == "=":
-                value = self._value(update)
-                self._store(update.target, update.place, value)
-            elif update.reduction in ("max", "min"):
-                self._extremum(update, inner)
-            else:
-                self._accumulate(update, inner)
-            self._close_loops(outer)
+        match update.reduction:
+            case "=":
+                self._nest(outer, lambda: self._assign(update))
+            case "max" | "min":
+                self._nest(outer, lambda: self._nest(inner, lambda: self._extremum(update)))
+            case _:
+                self._nest(outer, lambda: self._accumulate(update, inner))
 
-    def _open_loops(self, stack: ExitStack, loops: list[Range]) -> None:
-        """Open nested loops. Bounds that differ by lane are not possible in a vector."""
-        for loop in loops:
-            lower, upper = self.integers.emit(loop.lower), self.integers.emit(loop.upper)
-            assert self.text.lanes == 1 or not (lower.wide or upper.wide), "ragged lanes"
-            self.integers.indices[loop.index] = stack.enter_context(self.text.loop(lower, upper))
+    def _nest(self, loops: list[Range], body: Callable[[], None]) -> None:
+        """The body at every point. Short loops of known length are written out.
 
-    def _close_loops(self, loops: list[Range]) -> None:
-        for loop in loops:
-            del self.integers.indices[loop.index]
+        Bounds that differ by lane are not possible in a vector: lanes run in step.
+        """
+        if not loops:
+            body()
+            return
+        (loop, *rest), integers = loops, self.integers
+        first = loop.lower.substitute(integers.fixed).value
+        last = loop.upper.substitute(integers.fixed).value
+        if first is not None and last is not None and self._short(last - first):
+            outer, self.copies = self.copies, self.copies * max(last - first, 1)
+            for number in range(first, last):
+                integers.fixed[loop.index] = constant(number)
+                self._nest(rest, body)
+                del integers.fixed[loop.index]
+            self.copies = outer
+            return
+        lower, upper = integers.emit(loop.lower), integers.emit(loop.upper)
+        assert self.text.lanes == 1 or not (lower.wide or upper.wide), "ragged lanes"
+        with self.text.loop(lower, upper) as number:
+            integers.indices[loop.index] = number
+            self._nest(rest, body)
+            del integers.indices[loop.index]
+
+    def _short(self, count: int) -> bool:
+        return count <= _MOST_UNROLLED and count * self.copies <= _MOST_COPIES
+
+    def _assign(self, update: Update) -> None:
+        self._store(update.target, update.place, self._value(update))
 
     def _value(self, update: Update) -> Value:
         symbols = {read.symbol: self._read(read) for read in update.reads}
@@ -211,12 +260,7 @@ class _KernelEmitter:
             slot = text.alloca("double", wide)
             start = text.number(identity)
             text.store(text.widen(start) if wide else start, slot)
-            with ExitStack() as stack:
-                self._open_loops(stack, inner)
-                total = text.load(slot, "double", wide)
-                value = text.operate(operation, total, self._value(update), flags=FLAGS)
-                text.store(value, slot)
-                self._close_loops(inner)
+            self._nest(inner, lambda: self._add_to_slot(update, operation, slot, wide))
             value = text.load(slot, "double", wide)
         else:
             value = self._value(update)
@@ -225,11 +269,16 @@ class _KernelEmitter:
         else:
             self._combine(update, operation, value, identity)
 
+    def _add_to_slot(self, update: Update, operation: str, slot: str, wide: bool) -> None:
+        total = self.text.load(slot, "double", wide)
+        value = self.text.operate(operation, total, self._value(update), flags=FLAGS)
+        self.text.store(value, slot)
+
     def _is_wide(self, update: Update) -> bool:
         """Whether the expression differs by lane: it reads a local value or by the sample."""
         for read in update.reads:
             buffer = self.kernel.buffers.get(read.tensor or "")
-            if buffer is not None and buffer.storage is Storage.LOCAL:
+            if buffer is not None and buffer.by_lane:
                 return True
             if any(self._by_lane(place) for place in read.map):
                 return True
@@ -243,44 +292,34 @@ class _KernelEmitter:
         """`target[place] ⊕= value`, whichever of the two differs by lane."""
         text = self.text
         buffer = self.kernel.buffers[update.target]
-        if text.lanes == 1 or buffer.storage is Storage.LOCAL or not value.wide:
-            spread = text.lanes > 1 and not value.wide and any(map(self._by_lane, update.place))
-            if not spread and not self._repeats(buffer, value):
-                now = self._load(update.target, update.place)
-                result = text.operate(operation, now, value, flags=FLAGS)
-                self._store(update.target, update.place, result)
-                return
-        value = text.widen(value)
-        # In their local values, lanes beyond the end are copies of the last sample.
+        # In their local values, lanes beyond the end are copies of the last sample; anywhere else
+        # they count for nothing.
         if self.mask is not None and buffer.storage is not Storage.LOCAL:
-            value = text.select(self.mask, value, text.number(identity))
+            value = text.select(self.mask, text.widen(value), text.number(identity))
+        if text.lanes == 1 or buffer.by_lane or not value.wide:
+            now = self._load(update.target, update.place)
+            result = text.operate(operation, now, value, flags=FLAGS)
+            self._store(update.target, update.place, result)
+            return
         for lane in range(text.lanes):
             address = self._element(buffer, update.place, lane)
             now = text.load(address, "double", False)
             part = text.lane(value, lane)
             text.store(text.operate(operation, now, part, flags=FLAGS), address)
 
-    def _repeats(self, buffer: Buffer, value: Value) -> bool:
-        """Whether a uniform value inside a pass stands for every lane's sample."""
-        return self.mask is not None and buffer.storage is not Storage.LOCAL and not value.wide
-
-    def _extremum(self, update: Update, inner: list[Range]) -> None:
+    def _extremum(self, update: Update) -> None:
         """`max` and `min`: the best value at the least position wins; nan stays for good."""
         text = self.text
-        buffer = self.kernel.buffers[update.target]
-        with ExitStack() as stack:
-            self._open_loops(stack, inner)
-            value = self._value(update)
-            position = None
-            if update.winner is not None:
-                place = self.integers.emit(update.winner.position)
-                position = text.convert("sitofp", place, "double")
-            if buffer.storage is Storage.LOCAL or text.lanes == 1:
-                self._improve(update, value, position, None)
-            else:
-                for lane in range(text.lanes):
-                    self._improve(update, value, position, lane)
-            self._close_loops(inner)
+        value = self._value(update)
+        position = None
+        if update.winner is not None:
+            place = self.integers.emit(update.winner.position)
+            position = text.convert("sitofp", place, "double")
+        if self.kernel.buffers[update.target].by_lane or text.lanes == 1:
+            self._improve(update, value, position, None)
+        else:
+            for lane in range(text.lanes):
+                self._improve(update, value, position, lane)
 
     def _improve(
         self, update: Update, value: Value, position: Value | None, lane: int | None
@@ -340,13 +379,20 @@ class _KernelEmitter:
     def _load(self, name: str, place: tuple[Integer, ...]) -> Value:
         text = self.text
         buffer = self.kernel.buffers[name]
-        wide = buffer.storage is Storage.LOCAL
         if not buffer.shape:
-            return text.load(self.bases[name], "double", wide)
+            return text.load(self.bases[name], "double", buffer.by_lane)
+        block = self._block(buffer, place)
+        if block is not None:
+            # Lanes beyond the end read the last sample once more.
+            assert self.mask is not None
+            address = self._address(buffer, self.integers.emit(block + index(_LAST)))
+            last = text.load(address, "double", False)
+            pointer = self._address(buffer, self.integers.emit(block + index(_BLOCK)))
+            return text.load_block(pointer, "double", self.mask, last)
         position = self.integers.flat(place, buffer.shape)
         if not position.wide or text.lanes == 1:
-            value = text.load(self._address(buffer, position), "double", wide)
-            return Value(value.text, value.kind, wide or position.wide)
+            value = text.load(self._address(buffer, position), "double", buffer.by_lane)
+            return Value(value.text, value.kind, buffer.by_lane or position.wide)
         parts = [
             text.load(self._element(buffer, place, lane, position), "double", False)
             for lane in range(text.lanes)
@@ -356,13 +402,19 @@ class _KernelEmitter:
     def _store(self, name: str, place: tuple[Integer, ...], value: Value) -> None:
         text = self.text
         buffer = self.kernel.buffers[name]
-        wide = buffer.storage is Storage.LOCAL
         if not buffer.shape:
-            text.store(text.widen(value) if wide else value, self.bases[name])
+            text.store(text.widen(value) if buffer.by_lane else value, self.bases[name])
+            return
+        block = self._block(buffer, place)
+        if block is not None:
+            assert self.mask is not None
+            pointer = self._address(buffer, self.integers.emit(block + index(_BLOCK)))
+            text.store_block(text.widen(value), pointer, self.mask)
             return
         position = self.integers.flat(place, buffer.shape)
-        if text.lanes == 1 or (wide and not position.wide):
-            text.store(text.widen(value) if wide else value, self._address(buffer, position))
+        if text.lanes == 1 or (buffer.by_lane and not position.wide):
+            stored = text.widen(value) if buffer.by_lane else value
+            text.store(stored, self._address(buffer, position))
             return
         if not position.wide:
             text.store(text.lane(value, 0), self._address(buffer, position))
@@ -372,9 +424,16 @@ class _KernelEmitter:
             address = self._element(buffer, place, lane, position)
             text.store(text.lane(value, lane), address)
 
+    def _block(self, buffer: Buffer, place: tuple[Integer, ...]) -> Integer | None:
+        """What is left of the position, less the sample, where samples lie one after another."""
+        if self.mask is None or buffer.by_lane:
+            return None
+        rest = flat_place(place, buffer.shape).substitute(self.integers.fixed) - index(SAMPLE)
+        return None if SAMPLE in rest.indices else rest
+
     def _address(self, buffer: Buffer, position: Value) -> str:
         """The address of an element whose place is the same for all lanes."""
-        stride = self.text.lanes if buffer.storage is Storage.LOCAL else 1
+        stride = self.text.lanes if buffer.by_lane else 1
         return self.text.element(self.bases[buffer.name], position, stride=stride)
 
     def _element(
@@ -390,8 +449,17 @@ class _KernelEmitter:
             return self.bases[buffer.name]
         position = position or self.integers.flat(place, buffer.shape)
         here = text.lane(position, lane)
-        if buffer.storage is not Storage.LOCAL or text.lanes == 1:
+        if not buffer.by_lane or text.lanes == 1:
             return text.element(self.bases[buffer.name], here)
         scaled = text.operate("mul", here, text.integer(text.lanes), flags="nsw")
         offset = text.operate("add", scaled, text.integer(lane), flags="nsw")
         return text.element(self.bases[buffer.name], offset)
+
+
+def _extent(shape: tuple[Integer, ...]) -> int:
+    """How many elements a shape of known sizes has."""
+    count = 1
+    for size in shape:
+        assert size.value is not None
+        count *= max(size.value, 0)
+    return count

@@ -86,11 +86,11 @@ class NativeFunction:
             case Storage.OUTPUT:
                 part = self.parts[name]
                 return part.ctypes.data if part.size else self._nothing(buffer)
-            case Storage.WORKSPACE | Storage.LOCAL:
+            case Storage.WORKSPACE | Storage.LOCAL | Storage.PARTIAL:
                 size = int(np.prod(self._shape(buffer), dtype=np.int64))
                 if not size:
                     return self._nothing(buffer)
-                local = buffer.storage is Storage.LOCAL
+                local = buffer.by_lane
                 return self._scratch(size * self._kernel.lanes if local else size)
 
     def _nothing(self, buffer: Buffer) -> int:

@@ -19,9 +19,11 @@ class IntegerEmitter:
     bases: Mapping[str, str]  # addresses of integer arrays
     shapes: Mapping[str, tuple[Integer, ...]]
     indices: dict[str, Value] = field(default_factory=dict)
+    fixed: dict[str, Integer] = field(default_factory=dict)  # indices of unrolled loops
 
     def emit(self, value: Integer) -> Value:
         """The value of a polynomial."""
+        value = value.substitute(self.fixed)
         total: Value | None = None
         for monomial, coefficient in value.terms:
             product: Value | None = None

@@ -166,9 +166,7 @@ class Maths:
         bits = text.convert("bitcast", scaled, "i64")
         moved = text.operate("add", bits, text.integer(0x3FF0000000000000 - 0x3FE6A09E667F3BCD))
         power = text.operate("ashr", moved, text.integer(52))
-        exponent = text.convert(
-            "sitofp", text.operate("sub", power, text.integer(1023)), "double"
-        )
+        exponent = text.convert("sitofp", text.operate("sub", power, text.integer(1023)), "double")
         low = text.operate("and", moved, text.integer(0x000FFFFFFFFFFFFF))
         mantissa = text.operate("add", low, text.integer(0x3FE6A09E667F3BCD))
         f = self._sub(text.convert("bitcast", mantissa, "double"), self._number(1.0))

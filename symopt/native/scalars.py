@@ -8,10 +8,10 @@ from typing import assert_never
 
 import sympy
 
-from symopt.derive.scalar import postorder
 from symopt.native import maths
 from symopt.native.text import FLAGS, FunctionText, Value
 from symopt.primitives.record import Builtin, Constant, Expand, Intrinsic, Libm, Primitive
+from symopt.statements.expression import postorder
 
 _COMPARISONS = {
     "less": "olt",

@@ -160,9 +160,12 @@ class FunctionText:
 
     # ── memory ───────────────────────────────────────────────────────────────────────────────
 
-    def alloca(self, kind: Kind, wide: bool, stem: str = "a") -> str:
-        name = self.name(stem)
-        self.head.append(f"  {name} = alloca {self.type_name(kind, wide)}, align 64")
+    def alloca(self, kind: Kind, wide: bool, count: int = 1) -> str:
+        """Room on the stack for some values, at the function's entry."""
+        name = self.name("a")
+        type_name = self.type_name(kind, wide)
+        room = type_name if count == 1 else f"[{count} x {type_name}]"
+        self.head.append(f"  {name} = alloca {room}, align 64")
         return name
 
     def load(self, pointer: str, kind: Kind, wide: bool) -> Value:
@@ -170,6 +173,36 @@ class FunctionText:
 
     def store(self, value: Value, pointer: str) -> None:
         self.line(f"store {self.type_of(value)} {value.text}, ptr {pointer}, align 8")
+
+    def load_block(self, pointer: str, kind: Kind, mask: Value, otherwise: Value) -> Value:
+        """As many elements in a row as there are lanes; `otherwise` where the mask is off."""
+        vector = self.type_name(kind, True)
+        name = f"@llvm.masked.load.{self._suffix(kind)}.p0"
+        self.declare(name, f"declare {vector} {name}(ptr, i32, {self.type_of(mask)}, {vector})")
+        otherwise = self.widen(otherwise)
+        arguments = f"ptr {pointer}, i32 8, {self.type_of(mask)} {mask.text}"
+        return self.assign(f"call {vector} {name}({arguments}, {vector} {otherwise.text})", kind, True)
+
+    def store_block(self, value: Value, pointer: str, mask: Value) -> None:
+        """As many elements in a row as there are lanes, where the mask is on."""
+        vector = self.type_of(value)
+        name = f"@llvm.masked.store.{self._suffix(value.kind)}.p0"
+        self.declare(name, f"declare void {name}({vector}, ptr, i32, {self.type_of(mask)})")
+        arguments = f"{vector} {value.text}, ptr {pointer}, i32 8"
+        self.line(f"call void {name}({arguments}, {self.type_of(mask)} {mask.text})")
+
+    def total(self, value: Value) -> Value:
+        """The sum over the lanes."""
+        vector = self.type_of(value)
+        name = f"@llvm.vector.reduce.fadd.{self._suffix(value.kind)}"
+        self.declare(name, f"declare double {name}(double, {vector})")
+        start = double_text(-0.0)
+        return self.assign(
+            f"call reassoc double {name}(double {start}, {vector} {value.text})", "double", False
+        )
+
+    def _suffix(self, kind: Kind) -> str:
+        return f"v{self.lanes}{'f64' if kind == 'double' else 'i64'}"
 
     def element(self, base: str, place: Value, *, stride: int = 1) -> str:
         """The address of an element; places count doubles, `stride` of them each."""

@@ -35,11 +35,6 @@ class Box:
         inside = np.where(low, self.lower + margin, inside)
         return np.where(high, self.upper - margin, inside)
 
-    def contains(self, x: Vector) -> bool:
-        low = np.where(self.open_lower, x > self.lower, x >= self.lower)
-        high = np.where(self.open_upper, x < self.upper, x <= self.upper)
-        return bool((low & high).all())
-
     def reach(self, x: Vector) -> tuple[Vector, Vector]:
         """How far down and up one step from x may go (as positive lengths)."""
         down = np.where(self.open_lower, _APPROACH, 1.0) * (x - self.lower)

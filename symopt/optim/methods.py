@@ -46,7 +46,7 @@ def default_method(problem: Problem) -> Method:
 
 def option_names(optimizer: type[Optimizer[Any]]) -> tuple[str, ...]:
     """The options of a method: the fields of its settings."""
-    return tuple(field.name for field in fields(optimizer))  # pyright: ignore[reportArgumentType]
+    return tuple(field.name for field in fields(optimizer))
 
 
 def _spellings(method: Method) -> tuple[str, ...]:

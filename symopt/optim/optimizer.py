@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import Field, dataclass
 from enum import Enum
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -74,6 +74,8 @@ class Optimizer(Protocol[S]):
     needs: ClassVar[Needs]
     stopping: ClassVar[Stopping]
     max_iter: ClassVar[int]
+    # What dataclasses.fields and dataclasses.replace ask for.
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def init(self, problem: Problem, x: Vector) -> S: ...
     def step(self, problem: Problem, state: S) -> S: ...

@@ -147,7 +147,7 @@ def _optimizer(
         _check_options(record.name, record.optimizer, options)
         return record.optimizer(**options)
     _check_options(type(method).__name__, type(method), options)
-    return replace(method, **options)  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
+    return replace(method, **options)
 
 
 def _check_options(

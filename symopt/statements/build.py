@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import assert_never
 
@@ -11,10 +11,11 @@ import sympy
 from symopt.primitives import operators
 from symopt.primitives.record import Constant
 from symopt.source import Span
-from symopt.statements.expression import symbols_of
+from symopt.statements.expression import replaced, symbols_of
 from symopt.statements.program import (
     Program,
     Read,
+    Reduction,
     Role,
     Statement,
     Tensor,
@@ -68,7 +69,7 @@ class _Builder:
     def define(self, definition: typed.Definition) -> None:
         self.ranges = {axis.index: axis for axis in definition.axes}
         self.stem, self.span = definition.name, definition.span
-        reduction = "sum" if definition.accumulate else "="
+        reduction: Reduction = "sum" if definition.accumulate else "="
         self.tensors[definition.name] = Tensor(definition.name, definition.shape, Role.COMPUTED)
         self.assign(definition.name, definition.target, definition.axes, definition.body, reduction)
 
@@ -78,7 +79,7 @@ class _Builder:
         place: tuple[Integer, ...],
         loops: tuple[Range, ...],
         body: typed.Scalar,
-        reduction: str,
+        reduction: Reduction,
     ) -> None:
         """Statements that make `target[place]` the value of `body` at every point of the loops."""
         match body:
@@ -108,18 +109,14 @@ class _Builder:
         place: tuple[Integer, ...],
         loops: tuple[Range, ...],
         body: typed.Scalar,
-        reduction: str,
+        reduction: Reduction,
     ) -> None:
-        expression, reads = self.convert(body, loops)
+        expression, reads = self.convert(body)
         winner = self.winner(target, place, loops) if reduction in ("max", "min") else None
-        statement = Statement(
-            target, place, loops, reduction, expression, reads, winner, self.span  # type: ignore[arg-type]
-        )
+        statement = Statement(target, place, loops, reduction, expression, reads, winner, self.span)
         self.statements.append(with_short_indices(statement))
 
-    def winner(
-        self, target: str, place: tuple[Integer, ...], loops: tuple[Range, ...]
-    ) -> Winner:
+    def winner(self, target: str, place: tuple[Integer, ...], loops: tuple[Range, ...]) -> Winner:
         """Positions count the points reduced over in the order they are visited."""
         name = f"{target}.winner"
         self.tensors[name] = Tensor(name, self.tensors[target].shape, Role.COMPUTED)
@@ -131,11 +128,9 @@ class _Builder:
                 position = position * size + index(loop.index)
         return Winner(name, position)
 
-    def convert(
-        self, body: typed.Scalar, loops: tuple[Range, ...]
-    ) -> tuple[sympy.Expr, tuple[Read, ...]]:
+    def convert(self, body: typed.Scalar) -> tuple[sympy.Expr, tuple[Read, ...]]:
         """A scalar as a SymPy expression of symbols, and what these stand for."""
-        conversion = _Conversion(self, loops)
+        conversion = _Conversion(self)
         expression = conversion.of(body)
         return expression, used_reads(expression, conversion.reads.values())
 
@@ -173,7 +168,7 @@ class _Builder:
 class _Conversion:
     """One scalar into SymPy; deep parts and reductions are named on the way."""
 
-    def __init__(self, builder: _Builder, loops: tuple[Range, ...]) -> None:
+    def __init__(self, builder: _Builder) -> None:
         self.builder = builder
         self.reads: dict[sympy.Symbol, Read] = {}
         self.depth: dict[sympy.Expr, int] = {}
@@ -192,15 +187,13 @@ class _Conversion:
             case typed.Read(tensor, indices):
                 return self.symbol(read_of(tensor, indices))
             case typed.Sum(terms):
-                return self.node(scalar, terms, lambda parts: sympy.Add(*parts))
+                return self.node(terms, lambda parts: sympy.Add(*parts))
             case typed.Product(factors):
-                return self.node(scalar, factors, _product)
+                return self.node(factors, _product)
             case typed.IntegerPower(base, n):
-                return self.node(
-                    scalar, (base,), lambda parts: operators.power_by_integer(parts[0], n)
-                )
+                return self.node((base,), lambda parts: operators.power_by_integer(parts[0], n))
             case typed.Apply(function, arguments):
-                return self.node(scalar, arguments, lambda parts: function(*parts))
+                return self.node(arguments, lambda parts: function(*parts))
             case typed.Reduce():
                 return self.symbol(self.builder.temporary(scalar))
             case _:
@@ -211,7 +204,11 @@ class _Conversion:
         reads = used_reads(expression, self.reads.values())
         return self.symbol(self.builder.temporary(part, (expression, reads)))
 
-    def node(self, scalar: typed.Scalar, parts: tuple[typed.Scalar, ...], make) -> sympy.Expr:  # noqa: ANN001
+    def node(
+        self,
+        parts: tuple[typed.Scalar, ...],
+        make: Callable[[list[sympy.Expr]], sympy.Expr],
+    ) -> sympy.Expr:
         inner = [self.of(part) for part in parts]
         depth = 1 + max((self.depth.get(part, 0) for part in inner), default=0)
         if depth > MAX_DEPTH:
@@ -269,8 +266,7 @@ def with_short_indices(statement: Statement) -> Statement:
             Range(short[loop.index], loop.lower.substitute(names), loop.upper.substitute(names))
             for loop in statement.loops
         ),
-        expression=statement.expression.xreplace({s: r.symbol for s, r in reads.items()}),
+        expression=replaced(statement.expression, {s: r.symbol for s, r in reads.items()}),
         reads=tuple(sorted(reads.values(), key=lambda read: read.symbol.name)),
         winner=replace(winner, position=winner.position.substitute(names)) if winner else None,
     )
-

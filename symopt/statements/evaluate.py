@@ -22,7 +22,7 @@ from symopt.primitives.complex_step import (
 )
 from symopt.primitives.operators import smul
 from symopt.primitives.record import Constant, Primitive
-from symopt.statements.expression import postorder
+from symopt.statements.expression import operands, postorder
 from symopt.statements.program import IDENTITY, Program, Role, Statement
 from symopt.types import Integer, Range
 from symopt.types import evaluate as evaluate_integer
@@ -120,7 +120,9 @@ def _execute(program: Program, statement: Statement, values: Values, dtype: Any)
         target = np.full(shape, IDENTITY[statement.reduction], dtype=dtype)
         values.tensors[statement.target] = target
         values.tangents[statement.target] = np.zeros(shape, dtype=dtype)
-    flat = np.ravel_multi_index(place(statement.map), shape) if shape else np.zeros(total, int)
+    flat = np.zeros(total, int)
+    if shape:
+        flat = np.asarray(np.ravel_multi_index(place(statement.map), shape))
     _Reducer(statement, values, target, flat, expression, tangent).run(
         place((statement.winner.position,))[0] if statement.winner else None
     )
@@ -134,21 +136,22 @@ def evaluate_expression(expression: sympy.Expr, known: dict[sympy.Expr, Array]) 
         if node in known:
             pending.pop()
             continue
-        missing = [part for part in node.args if part not in known]
+        parts = operands(node)
+        missing = [part for part in parts if part not in known]
         if missing:
             pending.extend(missing)
             continue
         pending.pop()
-        known[node] = _operate(node, [known[part] for part in node.args])
+        known[node] = _operate(node, [known[part] for part in parts])
     return known[expression]
 
 
 def _operate(node: sympy.Expr, parts: list[Array]) -> Array:
     match node:
         case Constant():
-            return np.float64(node.value)  # type: ignore[return-value]
+            return np.asarray(node.value)
         case sympy.Integer():
-            return np.float64(int(node))  # type: ignore[return-value]
+            return np.asarray(float(int(node)))
         case sympy.Add():
             return sum(parts[1:], parts[0])
         case sympy.Mul():
@@ -172,7 +175,7 @@ def _tangent(
     expression: sympy.Expr, known: dict[sympy.Expr, Array], changes: dict[sympy.Symbol, Array]
 ) -> Array:
     """The tangent of an expression whose value is known, by the rules of dual numbers."""
-    tangents: dict[sympy.Expr, Array] = dict(changes)
+    tangents: dict[sympy.Expr, Array] = {**changes}
     for node in postorder(expression):
         if node not in tangents:
             tangents[node] = _node_tangent(node, known, tangents)
@@ -182,33 +185,34 @@ def _tangent(
 def _node_tangent(
     node: sympy.Expr, known: dict[sympy.Expr, Array], tangents: dict[sympy.Expr, Array]
 ) -> Array:
-    zero = np.float64(0.0)
+    zero: Array = np.asarray(0.0)
+    parts = operands(node)
     match node:
         case sympy.Add():
-            return sum((tangents[part] for part in node.args), zero)  # type: ignore[return-value]
+            return sum((tangents[part] for part in parts), zero)
         case sympy.Mul():
             total = zero
-            for chosen in node.args:
-                others = [known[other] for other in node.args if other is not chosen]
+            for chosen in parts:
+                others = [known[other] for other in parts if other is not chosen]
                 slope = functools.reduce(_product, others)
                 total = total + smul.reference(tangents[chosen], slope)
-            return total  # type: ignore[return-value]
+            return total
         case sympy.Pow():
             n = int(node.exp)
             slope = n * np.power(known[node.base], n - 1)
             return smul.reference(tangents[node.base], slope)
         case Primitive() if node.record.tangent is not None:
-            symbols = tuple(sympy.Dummy(real=True) for _ in node.args)
-            rule = node.record.tangent(node.args, symbols)
-            local = {**known, **{s: tangents[a] for s, a in zip(symbols, node.args, strict=True)}}
+            symbols = tuple(sympy.Dummy(real=True) for _ in parts)
+            rule = node.record.tangent(parts, symbols)
+            local = {**known, **{s: tangents[a] for s, a in zip(symbols, parts, strict=True)}}
             return evaluate_expression(rule, local)
         case Primitive():
             total = zero
-            for part, partial in zip(node.args, node.record.partials(*node.args), strict=True):
+            for part, partial in zip(parts, node.record.partials(*parts), strict=True):
                 slope = evaluate_expression(sympy.sympify(partial), known)
                 total = total + smul.reference(tangents[part], slope)
-            return total  # type: ignore[return-value]
-    return zero  # type: ignore[return-value]
+            return total
+    return zero
 
 
 @dataclass(slots=True)

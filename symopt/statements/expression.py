@@ -6,7 +6,20 @@ parts that it is made of.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 import sympy
+
+
+def operands(node: sympy.Expr) -> tuple[sympy.Expr, ...]:
+    """The arguments of a node of ours, which are expressions: SymPy promises less of `args`."""
+    return cast("tuple[sympy.Expr, ...]", node.args)
+
+
+def replaced(expression: sympy.Expr, parts: Mapping[Any, sympy.Expr]) -> sympy.Expr:
+    """The expression with some of its parts replaced by expressions."""
+    return cast(sympy.Expr, expression.xreplace(parts))
 
 
 def postorder(expression: sympy.Expr) -> list[sympy.Expr]:
@@ -18,12 +31,13 @@ def postorder(expression: sympy.Expr) -> list[sympy.Expr]:
         node, expanded = pending.pop()
         if node in seen:
             continue
-        if expanded or not node.args:
+        parts = () if expanded else operands(node)
+        if parts:
+            pending.append((node, True))
+            pending.extend((part, False) for part in reversed(parts))
+        else:
             seen.add(node)
             order.append(node)
-        else:
-            pending.append((node, True))
-            pending.extend((part, False) for part in reversed(node.args))
     return order
 
 

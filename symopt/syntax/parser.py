@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 _MOST_ERRORS = 20
 
 
-def read_source(path: str | Path) -> Source:
+def read_source(path: str | os.PathLike[str]) -> Source:
     """The text of a file; a byte order mark is dropped, anything but UTF-8 is an error."""
     content = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
     try:
-        return Source(str(path), content.decode("utf-8"))
+        return Source(os.fspath(path), content.decode("utf-8"))
     except UnicodeDecodeError as error:
-        source = Source(str(path), content.decode("utf-8", "replace"))
+        source = Source(os.fspath(path), content.decode("utf-8", "replace"))
         position = len(content[: error.start].decode("utf-8"))
         byte = content[error.start]
         raise failure([errors.not_utf8(source, position, byte, error.start)]) from None

@@ -13,7 +13,7 @@ from symopt.source import Source, Span
 
 
 def _place() -> Span:
-    return field(compare=False, repr=False)  # type: ignore[return-value]
+    return field(compare=False, repr=False)
 
 
 # ── expressions ──────────────────────────────────────────────────────────────────────────────

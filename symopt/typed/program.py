@@ -15,7 +15,7 @@ from symopt.types import Integer, Range
 
 
 def _place() -> Span:
-    return field(compare=False, repr=False)  # type: ignore[return-value]
+    return field(compare=False, repr=False)
 
 
 # ── scalars ──────────────────────────────────────────────────────────────────────────────────

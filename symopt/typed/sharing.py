@@ -49,4 +49,3 @@ def shared(elaborator: Elaborator, value: Value, stem: str) -> Value:
         value.span,
         simple=True,
     )
-

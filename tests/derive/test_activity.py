@@ -9,7 +9,7 @@ from symopt.statements.program import Role, Winner, count_of
 from symopt.types import dim, index
 from tests.support.hand_built import assign, loop, program, read, same, tensor
 
-I = loop("i", "n")  # noqa: E741
+I = loop("i", "n")  # noqa: E741 (as in the mathematics)
 X, P = tensor("x", "n", role=Role.DATA), tensor("p", role=Role.PARAM)
 A = assign(read("a", "i"), (I,), "=", lambda x, p: x * p, read("x", "i"), read("p"))
 B = assign(read("b", "i"), (I,), "=", PRIMITIVES["log"], read("a", "i"))

@@ -14,7 +14,7 @@ from symopt.statements.verify import verify
 from symopt.types import constant, dim, index
 from tests.support.hand_built import assign, loop, program, read, same, size, tensor
 
-I, J = loop("i", "n"), loop("j", "d")  # noqa: E741
+I, J = loop("i", "n"), loop("j", "d")  # noqa: E741 (as in the mathematics)
 X, W = tensor("x", "n", "d", role=Role.DATA), tensor("w", "d", role=Role.PARAM)
 B, V = tensor("b", role=Role.PARAM), tensor("v", "d", role=Role.SEED)
 EXP, SQRT, FLOOR = (PRIMITIVES[name] for name in ("exp", "sqrt", "floor"))

@@ -20,7 +20,7 @@ from symopt.types import constant, index
 from tests.support.hand_built import assign, loop, program, read, same, size, tensor
 
 INF = np.inf
-I = loop("i", "n")  # noqa: E741
+I = loop("i", "n")  # noqa: E741 (as in the mathematics)
 P, S = tensor("p", "n", role=Role.PARAM), tensor("s")
 V = tensor("v", "n", role=Role.SEED)
 

@@ -13,7 +13,7 @@ from symopt.statements.verify import verify
 from symopt.types import Entry, atom, index
 from tests.support.hand_built import assign, loop, program, read, same, tensor
 
-I, J = loop("i", "n"), loop("j", "d")  # noqa: E741
+I, J = loop("i", "n"), loop("j", "d")  # noqa: E741 (as in the mathematics)
 X, W = tensor("x", "n", "d", role=Role.DATA), tensor("w", "d", role=Role.PARAM)
 EXP, LOG = PRIMITIVES["exp"], PRIMITIVES["log"]
 Z = assign(read("z", "i"), (I, J), "sum", lambda x, w: x * w, read("x", "i", "j"), read("w", "j"))

@@ -10,7 +10,7 @@ from symopt.statements.verify import verify
 from symopt.types import Entry, atom, index
 from tests.support.hand_built import assign, loop, program, read, same, tensor
 
-I = loop("i", "n")  # noqa: E741
+I = loop("i", "n")  # noqa: E741 (as in the mathematics)
 X = tensor("x", "n", role=Role.DATA)
 
 

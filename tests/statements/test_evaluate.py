@@ -18,7 +18,7 @@ from tests.support.hand_built import assign, loop, place, program, read, same, t
 REDUCTIONS = ("sum", "prod", "max", "min", "logsumexp")
 INF, NAN = np.inf, np.nan
 STEP = 1e-40
-I, J = loop("i", "n"), loop("j", "d")  # noqa: E741
+I, J = loop("i", "n"), loop("j", "d")  # noqa: E741 (as in the mathematics)
 X = tensor("x", "n", role=Role.DATA)
 
 

@@ -13,7 +13,7 @@ from symopt.statements.verify import verify
 from symopt.types import Entry, atom, dim, index
 from tests.support.hand_built import assign, loop, program, read, same, tensor
 
-I = loop("i", "n")  # noqa: E741
+I = loop("i", "n")  # noqa: E741 (as in the mathematics)
 X = tensor("x", "n", role=Role.DATA)
 S, Y, T = tensor("s"), tensor("y", "n"), tensor("t", "n")
 CAM = tensor("cam", "n", role=Role.INDICES)
