@@ -14,7 +14,7 @@ from symopt.source import Source
 from symopt.statements import program as statements
 from symopt.statements.build import build_statements
 from symopt.syntax import tree
-from symopt.syntax.parser import parse
+from symopt.syntax.parser import parse_what_can_be
 from symopt.typed import program as typed
 from symopt.typed.checker import check
 
@@ -33,8 +33,8 @@ class Stages:
 
 def analyse(source: Source) -> Stages:
     """From text to statements; raises all mistakes of the first stage that finds any."""
-    file = parse(source)
-    program, warnings = check(file)
+    file, mistakes = parse_what_can_be(source)
+    program, warnings = check(file, mistakes)
     setup = build_statements(program, program.setup)
     whole = build_statements(program, program.definitions)
     marked = program.marked("model", "residual")

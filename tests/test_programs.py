@@ -14,7 +14,7 @@ from symopt.source import Source
 from symopt.statements.evaluate import evaluate
 from symopt.statements.program import Program
 from symopt.statements.verify import verify
-from symopt.syntax.parser import parse, read_source
+from symopt.syntax.parser import parse_what_can_be, read_source
 from symopt.typed.checker import check
 from tests.programs.references import CASES
 
@@ -76,7 +76,7 @@ def test_good_program(path: Path, rng: np.random.Generator) -> None:
 def messages_of(source: Source) -> str:
     """All errors of a program, or the warnings of one without errors."""
     try:
-        _, warnings = check(parse(source))
+        _, warnings = check(*parse_what_can_be(source))
     except SymoptError as error:
         return render(error.diagnostics)
     return render(warnings)

@@ -10,9 +10,9 @@ import sympy
 from symopt.primitives import operators
 from symopt.primitives.record import Constant
 from symopt.primitives.registry import PRIMITIVES
-from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
+from symopt.statements.program import Program, Read, Reduction, Role, Statement, Tensor, read_of
 from symopt.typed.ranges import greatest
-from symopt.types import index
+from symopt.types import Integer, Range, index
 
 _EXP, _LOG, _ABS = PRIMITIVES["exp"], PRIMITIVES["log"], PRIMITIVES["abs"]
 _INFINITY = Constant(float("inf"))
@@ -46,9 +46,13 @@ def _logsumexp(statement: Statement, tensors: dict[str, Tensor]) -> list[Stateme
     outer = tuple(loop for loop in statement.loops if loop.index not in reduced)
 
     def step(
-        name: str, loops: tuple, reduction: str, expression: sympy.Expr, *reads: Read
+        name: str,
+        loops: tuple[Range, ...],
+        reduction: Reduction,
+        expression: sympy.Expr,
+        *reads: Read,
     ) -> Statement:
-        return Statement(name, place, loops, reduction, expression, reads, span=statement.span)  # type: ignore[arg-type]
+        return Statement(name, place, loops, reduction, expression, reads, span=statement.span)
 
     shifted = _EXP(term.symbol - shift)
     found += [
@@ -78,6 +82,6 @@ def _named_term(statement: Statement, tensors: dict[str, Tensor], found: list[St
     return read_of(name, place)
 
 
-def sizes_below(tensors: Mapping[str, Tensor]) -> dict:
+def sizes_below(tensors: Mapping[str, Tensor]) -> dict[str, Integer]:
     """For every index array, the size that its entries are below."""
     return {tensor.name: tensor.below for tensor in tensors.values() if tensor.below is not None}

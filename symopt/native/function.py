@@ -58,7 +58,9 @@ class NativeFunction:
         starts = np.cumsum([0, *self.sizes])
         self.parts: dict[str, NDArray] = {
             name: self.result[start : start + size].reshape(shape)
-            for (name, shape), start, size in zip(self.shapes.items(), starts, self.sizes, strict=False)
+            for (name, shape), start, size in zip(
+                self.shapes.items(), starts, self.sizes, strict=False
+            )
         }
         self._workspace: list[Vector] = []
         addresses = [self._address(name) for name in kernel.arguments]

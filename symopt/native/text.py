@@ -181,7 +181,9 @@ class FunctionText:
         self.declare(name, f"declare {vector} {name}(ptr, i32, {self.type_of(mask)}, {vector})")
         otherwise = self.widen(otherwise)
         arguments = f"ptr {pointer}, i32 8, {self.type_of(mask)} {mask.text}"
-        return self.assign(f"call {vector} {name}({arguments}, {vector} {otherwise.text})", kind, True)
+        return self.assign(
+            f"call {vector} {name}({arguments}, {vector} {otherwise.text})", kind, True
+        )
 
     def store_block(self, value: Value, pointer: str, mask: Value) -> None:
         """As many elements in a row as there are lanes, where the mask is on."""

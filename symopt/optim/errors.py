@@ -72,7 +72,11 @@ def unsupported_bounds(method: str, names: Sequence[str]) -> DataError:
 
 def no_start(names: Sequence[str]) -> DataError:
     listed = f" for {', '.join(names)}" if names else ""
-    return _data("no-start", f"there is no start{listed}", help="give `x0`")
+    return _data(
+        "no-start",
+        f"there is no start{listed}",
+        help="write `init` where it is declared, or give `x0` (`--param` on the command line)",
+    )
 
 
 def wrong_length(name: str, found: int, expected: int) -> DataError:

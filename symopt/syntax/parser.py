@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -37,6 +38,17 @@ def read_source(path: str | os.PathLike[str]) -> Source:
 
 def parse(source: Source) -> tree.File:
     """The syntax tree of a text, or a ParseError with all its independent syntax errors."""
+    file, mistakes = parse_what_can_be(source)
+    if mistakes:
+        raise failure(mistakes)
+    return file
+
+
+def parse_what_can_be(source: Source) -> tuple[tree.File, tuple[Diagnostic, ...]]:
+    """The tree, with `Unread` for statements that cannot be read, and what is wrong with these.
+
+    Raises ParseError for what is no text, or has too many mistakes to go on.
+    """
     if (nul := source.text.find("\0")) >= 0:
         raise failure([errors.not_text(source, nul)])
     language = _language()
@@ -52,16 +64,24 @@ def parse(source: Source) -> tree.File:
         try:
             statements.extend(_parse_statement(language, scanned))
         except errors.Rejection as rejection:
+            statements.append(_unread(scanned))
             if belongs_to_bad:
                 continue
             bad_column = column
             if len(mistakes) == _MOST_ERRORS:
-                mistakes.append(errors.too_many_errors(scanned.start, _MOST_ERRORS))
-                break
+                raise failure(
+                    [*mistakes, errors.too_many_errors(scanned.start, _MOST_ERRORS)]
+                ) from None
             mistakes.append(rejection.diagnostic)
-    if mistakes:
-        raise failure(mistakes)
-    return tree.File(tuple(statements), source)
+    return tree.File(tuple(statements), source), tuple(mistakes)
+
+
+def _unread(scanned: ScannedStatement) -> tree.Unread:
+    """The statement by its names: those of its tokens, and of its first line in any case."""
+    start = scanned.start
+    words = [token.text for token in scanned.tokens]
+    words += re.findall(r"\w+", start.source.line(start.line))
+    return tree.Unread(frozenset(word for word in words if word.isidentifier()), start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ def print_statement(statement: tree.Statement) -> str:
             return _function(statement)
         case tree.Import(path):
             return f'import "{path}"'
+        case tree.Unread():
+            return "# a statement that could not be read"
         case tree.Objective(sense, value):
             return f"{sense} {print_expression(value)}"
         case _:

@@ -325,6 +325,14 @@ class Objective:
     span: Span = _place()
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A statement with a syntax error; what it was to define or read are among `names`."""
+
+    names: frozenset[str]
+    span: Span = _place()
+
+
 Statement = (
     DimDeclaration
     | DataDeclaration
@@ -334,6 +342,7 @@ Statement = (
     | FunctionDefinition
     | Import
     | Objective
+    | Unread
 )
 
 

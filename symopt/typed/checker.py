@@ -45,9 +45,16 @@ class Unit:
         return first is None
 
 
-def check(file: tree.File) -> tuple[Program, tuple[Diagnostic, ...]]:
-    """The typed program and its warnings; raises all errors of the file together."""
+def check(
+    file: tree.File, mistakes: tuple[Diagnostic, ...] = ()
+) -> tuple[Program, tuple[Diagnostic, ...]]:
+    """The typed program and its warnings; raises all errors of the file together.
+
+    `mistakes` are those found before, in statements of which the file only has `Unread`.
+    """
     unit = Unit()
+    for mistake in mistakes:
+        unit.report.add(mistake)
     _announce(unit, file)
     objective: tree.Objective | None = None
     sample: str | None = None
@@ -70,13 +77,16 @@ def check(file: tree.File) -> tuple[Program, tuple[Diagnostic, ...]]:
             case tree.Import(_, span):
                 unit.scope.imports = True
                 unit.report.add(errors.not_supported("imports", span))
+            case tree.Unread():
+                pass  # its names are known to be broken
             case tree.Objective(_, _, span):
                 if objective is not None:
                     unit.report.add(errors.second_objective(span, objective.span))
                 objective = objective or statement
     unit.scope.defining = None
     body, least_squares = build_objective(unit, objective, _whole(file))
-    _check_params(unit, file, body)
+    if not mistakes:  # what seems to be missing may be in what could not be read
+        _check_params(unit, file, body)
     unit.report.stop_if_errors()
     setup, rewritten_setup = stabilise(unit.setup)
     definitions, rewritten = stabilise(unit.definitions)
@@ -115,6 +125,10 @@ def _announce(unit: Unit, file: tree.File) -> None:
                 unit.scope.later.setdefault(name, name_span)
             case tree.DataDeclaration() | tree.ParamDeclaration():
                 unit.scope.later.setdefault(statement.name, statement.name_span)
+            case tree.Unread(names):
+                unit.scope.broken |= names
+            case _:
+                pass
     arrays = [s for s in file.statements if isinstance(s, _ARRAYS)]
     names = {statement.name for statement in arrays}
     for statement in arrays:
