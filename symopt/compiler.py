@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from symopt.derive.functions import FUNCTIONS, Task, derive, evaluation, last_marked
 from symopt.diagnostics import Diagnostic
@@ -54,17 +54,25 @@ class Compiled:
     library: Library = field(repr=False)
 
 
-def lower(stages: Stages, name: str, options: Options) -> tuple[statements.Program, Kernel, str]:
-    """Statements, loops and IR of a function (`grad`, `hvp`, ...) or of a definition's value."""
+def lower(
+    stages: Stages, name: str, options: Options, of: str | None = None
+) -> tuple[statements.Program, Kernel, str]:
+    """Statements, loops and IR of a function (`grad`, `hvp`, ...) or of a definition's value.
+
+    `of` names a definition that takes the place of the cut: `jac` of it, `jvp`, `vjp`.
+    """
+    task = stages.task if of is None else replace(stages.task, cut=(of,))
     if name in FUNCTIONS:
-        derived, symbol = derive(stages.task, name), f"symopt_{name}"
+        derived, symbol = derive(task, name), f"symopt_{name}"
     else:
-        derived, symbol = evaluation(stages.task, name), "symopt_eval"
+        derived, symbol = evaluation(task, name), "symopt_eval"
     kernel = schedule(derived, symbol, options)
     return derived, kernel, emit_module(kernel, fma=has_fma())
 
 
-def compile_function(stages: Stages, name: str, options: Options) -> Compiled:
+def compile_function(
+    stages: Stages, name: str, options: Options, of: str | None = None
+) -> Compiled:
     """A function, ready to be called with buffers."""
-    derived, kernel, ir = lower(stages, name, options)
+    derived, kernel, ir = lower(stages, name, options, of)
     return Compiled(derived, kernel, ir, compile_ir(ir, kernel.name))

@@ -39,7 +39,7 @@ class Model:
     def __init__(self, source: Source, options: Options | None = None) -> None:
         self._stages: Stages = analyse(source)
         self._options = options or Options(sample=self._stages.program.sample)
-        self._compiled: dict[str, Compiled] = {}
+        self._compiled: dict[tuple[str, str | None], Compiled] = {}
 
     def __repr__(self) -> str:
         return f"<symopt model {self._stages.source.name}: {', '.join(self.params)}>"
@@ -138,11 +138,12 @@ class Model:
         arrays = {name: value for name, value in everything.items() if name not in sizes}
         return arrays, {name: _size(name, value) for name, value in sizes.items()}
 
-    def compiled(self, name: str) -> Compiled:
+    def compiled(self, name: str, of: str | None = None) -> Compiled:
         """A function (`value`, `grad`, `hvp`, ...) or a definition's value, compiled once."""
-        if name not in self._compiled:
-            self._compiled[name] = compile_function(self._stages, name, self._options)
-        return self._compiled[name]
+        key = name, of
+        if key not in self._compiled:
+            self._compiled[key] = compile_function(self._stages, name, self._options, of)
+        return self._compiled[key]
 
     def show(
         self, stage: Literal["statements", "loops", "llvm"], function: str = "value_and_grad"

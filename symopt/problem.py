@@ -17,6 +17,7 @@ from symopt.layout import Layout
 from symopt.native.function import NativeFunction, aligned_zeros
 from symopt.nonfinite import explain
 from symopt.starts import Starts
+from symopt.typed.program import Param
 from symopt.types import evaluate
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Problem:
             {name: self._shape(param.shape) for name, param in stages.program.params.items()}
         )
         check_reads(stages.task.program, self._bound)
-        self._functions: dict[str, NativeFunction] = {}
+        self._functions: dict[tuple[str, str | None], NativeFunction] = {}
         self._starts.check()
 
     def _shape(self, shape: tuple[Any, ...]) -> tuple[int, ...]:
@@ -171,19 +172,33 @@ class Problem:
 
     def residuals(self, p: Any, *, out: Vector | None = None) -> Vector:
         """The cut, flattened: all marked definitions one after another, (m,)."""
-        return self._call("residuals", p, shape=(self._rows,), out=out)
+        return self._call("residuals", p, shape=(self._rows(None),), out=out)
 
-    def jac(self, p: Any, *, out: Matrix | None = None) -> Matrix:
-        """The Jacobian of the cut, (m, n)."""
-        return self._call("jac", p, shape=(self._rows, self.n), out=out)
+    def jac(self, p: Any, *, of: str | None = None, out: Matrix | None = None) -> Matrix:
+        """The Jacobian of the cut, or of definition `of`, (m, n)."""
+        return self._call("jac", p, of=of, shape=(self._rows(of), self.n), out=out)
 
-    def jvp(self, p: Any, v: Any, *, out: Vector | None = None) -> Vector:
-        """The Jacobian of the cut times v, (m,)."""
-        return self._call("jvp", p, direction=v, shape=(self._rows,), out=out)
+    def jvp(self, p: Any, v: Any, *, of: str | None = None, out: Vector | None = None) -> Vector:
+        """The Jacobian of the cut, or of definition `of`, times v, (m,)."""
+        return self._call("jvp", p, of=of, direction=v, shape=(self._rows(of),), out=out)
 
-    def vjp(self, p: Any, u: Any, *, out: Vector | None = None) -> Vector:
-        """u times the Jacobian of the cut, (n,)."""
-        return self._call("vjp", p, weight=u, out=out)
+    def vjp(self, p: Any, u: Any, *, of: str | None = None, out: Vector | None = None) -> Vector:
+        """u times the Jacobian of the cut, or of definition `of`, (n,)."""
+        return self._call("vjp", p, of=of, weight=u, out=out)
+
+    def stderr_of(self, name: str, p: Any, covariance: Matrix) -> Any:
+        """The standard error of a definition at a fit with this covariance, of its shape.
+
+        By linear propagation, sqrt(diag(J C Jᵀ)); inf where it depends on a parameter that the data
+        does not determine.
+        """
+        jacobian = self.jac(p, of=name)
+        unknown = ~np.isfinite(np.diag(covariance))
+        known = np.where(unknown | unknown[:, None], 0.0, covariance)
+        variance = np.einsum("ij,jk,ik->i", jacobian, known, jacobian)
+        variance[(jacobian != 0) @ unknown] = np.inf
+        errors = np.sqrt(np.maximum(variance, 0.0)).reshape(np.shape(self.eval(name, p)))
+        return float(errors) if errors.ndim == 0 else errors
 
     def gauss_newton(self, p: Any) -> tuple[Matrix, Vector]:
         """G = Jᵀ ∇²l J, (n, n), and the gradient, in one pass; J is not stored."""
@@ -249,15 +264,18 @@ class Problem:
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────
 
-    @cached_property
-    def _rows(self) -> int:
+    def _cut(self, of: str | None) -> Layout:
+        """The tensors that residuals and Jacobians are of, one after another."""
         task = self.model.stages.task
-        if not task.cut:
+        if of is not None:
+            self._known_definition(of)
+        elif not task.cut:
             raise DerivativeUnavailable(_no_cut())
-        return sum(
-            int(np.prod(self._shape(task.program.tensors[name].shape), dtype=np.int64))
-            for name in task.cut
-        )
+        names = task.cut if of is None else (of,)
+        return Layout({name: self._shape(task.program.tensors[name].shape) for name in names})
+
+    def _rows(self, of: str | None) -> int:
+        return self._cut(of).size
 
     def _checked(self, p: Any) -> Vector:
         vector = np.asarray(p, dtype=np.float64)
@@ -270,12 +288,13 @@ class Problem:
         name: str,
         p: Any,
         *,
+        of: str | None = None,
         direction: Any = None,
         weight: Any = None,
         shape: tuple[int, ...] | None = None,
         out: NDArray[Any] | None = None,
     ) -> Any:
-        function = self._function(name)
+        function = self._function(name, of)
         with function.lock:
             self._run(function, p, direction, weight)
             if shape is None:
@@ -295,38 +314,37 @@ class Problem:
                 buffer[...] = value
         function.run()
 
-    def _function(self, name: str) -> NativeFunction:
-        function = self._functions.get(name)
+    def _function(self, name: str, of: str | None = None) -> NativeFunction:
+        function = self._functions.get((name, of))
         if function is None:
-            function = self._functions[name] = self._make(name)
+            function = self._functions[name, of] = self._make(name, of)
         return function
 
-    def _make(self, name: str) -> NativeFunction:
-        if name in _THROUGH_CUT and not self.model.cut:
-            raise DerivativeUnavailable(_no_cut())
+    def _make(self, name: str, of: str | None) -> NativeFunction:
+        if name in _THROUGH_CUT:
+            self._cut(of)
         if name in _DERIVATIVES:
-            self._check_reached()
-        compiled = self.model.compiled(name)
-        n, task = self.n, self.model.stages.task
-        inputs = {"p": aligned_zeros(n)[:n]}
+            self._check_reached(of)
+        compiled = self.model.compiled(name, of)
+        inputs = {"p": aligned_zeros(self.n)[: self.n]}
         flat = self._layout.arrays(inputs["p"])
-        tensors = compiled.statements.tensors
-        if any(direction(param) in tensors for param in task.params) or name in _DIRECTED:
-            inputs["v"] = aligned_zeros(n)[:n]
+        if name in _DIRECTED:
+            inputs["v"] = aligned_zeros(self.n)[: self.n]
             flat |= {direction(k): a for k, a in self._layout.arrays(inputs["v"]).items()}
         if name == "vjp":
-            rows = Layout({k: self._shape(task.program.tensors[k].shape) for k in task.cut})
+            rows = self._cut(of)
             inputs["u"] = aligned_zeros(rows.size)[: rows.size]
             flat |= {weight(k): a for k, a in rows.arrays(inputs["u"]).items()}
         return NativeFunction(
             compiled.kernel, compiled.library, self._bound.dims, self._bound.arrays, flat, inputs
         )
 
-    def _check_reached(self) -> None:
-        missing = unreached(self.model.stages.task)
+    def _check_reached(self, of: str | None) -> None:
+        missing = unreached(self.model.stages.task, of)
         if missing:
             params = self.model.params
-            raise DerivativeUnavailable(*(_no_derivative(params[name]) for name in missing))
+            what = "the objective" if of is None else f"`{of}`"
+            raise DerivativeUnavailable(*(_no_derivative(params[name], what) for name in missing))
 
 
 _THROUGH_CUT = frozenset({"jac", "jvp", "vjp", "residuals", "gauss_newton", "gnvp"})
@@ -370,11 +388,11 @@ def _no_cut() -> Diagnostic:
     )
 
 
-def _no_derivative(param: Any) -> Diagnostic:
+def _no_derivative(param: Param, what: str) -> Diagnostic:
     return Diagnostic(
         Kind.DERIVATIVE,
         "no-derivative",
-        f"the objective depends on `{param.name}` only through piecewise constant functions",
+        f"{what} depends on `{param.name}` only through piecewise constant functions",
         (Label(param.span, "declared here"),),
         notes=("floor, ceil, sign, //, comparisons and conditions have derivative 0",),
         help="use a smooth function instead, or a method without derivatives",

@@ -142,3 +142,42 @@ def test_threads_do_not_mix_results(problem):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_derivatives_of_a_definition(problem):
+    p, v = problem.start(1), np.arange(4.0)
+    jacobian = problem.jac(p, of="z")
+    np.testing.assert_array_equal(jacobian, problem.jac(p))
+    np.testing.assert_allclose(problem.jvp(p, v, of="z"), jacobian @ v, rtol=1e-13)
+    u = np.linspace(-1, 1, 40)
+    np.testing.assert_allclose(problem.vjp(p, u, of="z"), u @ jacobian, rtol=1e-12, atol=1e-14)
+    with pytest.raises(symopt.DataError, match="there is no definition `zz`"):
+        problem.jac(p, of="zz")
+
+
+def test_standard_errors_of_reports_follow_from_the_covariance():
+    """A straight line: the standard error of its value at t has a textbook formula."""
+    rng = np.random.default_rng(5)
+    x = np.linspace(0, 3, 20)
+    y = 1 + 2 * x + rng.normal(0, 0.1, 20)
+    model = symopt.parse(
+        "data x[n], y[n], t\nparam a init 0, b init 0, c init 1\n"
+        "residual r[i] = y[i] - a - b * x[i]\n"
+        "report at = a + b * t\nreport f[i] = a + b * x[i]\nreport lost = c * b\n"
+        "report count = sum(1 if y[i] > a else 0 for i)"
+    )
+    problem = model.bind(x=x, y=y, t=5.0)
+    result = symopt.minimize(problem, method="lm")
+    s2 = np.sum(result.residuals**2) / 18
+
+    def textbook(t):
+        return np.sqrt(s2 * (1 / 20 + (t - x.mean()) ** 2 / np.sum((x - x.mean()) ** 2)))
+
+    def error(name):
+        return problem.stderr_of(name, result.x, result.covariance)
+
+    assert error("at") == pytest.approx(textbook(5.0), rel=1e-9)
+    np.testing.assert_allclose(error("f"), textbook(x), rtol=1e-9)
+    assert error("lost") == np.inf  # nothing determines c
+    with pytest.raises(symopt.DerivativeUnavailable, match="`count` depends on `a` only through"):
+        error("count")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.diagnostics import Diagnostic
+from symopt.diagnostics import DerivativeUnavailable, Diagnostic
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -74,7 +74,7 @@ def gather_outcome(
         Quantity(
             name=name,
             value=np.asarray(problem.eval(name, result.x), dtype=np.float64),
-            standard_error=None,
+            standard_error=_standard_error(problem, name, result),
             description=definitions[name].description,
         )
         for name in model.reports
@@ -89,3 +89,13 @@ def gather_outcome(
         warnings=(*model.warnings, *remarks),
         result=result,
     )
+
+
+def _standard_error(problem: Problem, name: str, result: OptimizeResult) -> Array | None:
+    """A report's standard error where the fit has a covariance and the report a derivative."""
+    if "covariance" not in result:
+        return None
+    try:
+        return np.asarray(problem.stderr_of(name, result.x, result.covariance))
+    except DerivativeUnavailable:
+        return None

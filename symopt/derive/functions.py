@@ -291,11 +291,16 @@ def evaluation(task: Task, name: str) -> Program:
     return drop_dead(replace(task.program, outputs=(name,)))
 
 
-def unreached(task: Task) -> tuple[str, ...]:
-    """Parameters that the objective reads, yet whose derivative nothing reaches."""
-    assert task.objective is not None
-    needed = leading_to(task.program, (task.objective,))
-    reached = _gradient(task, task.program).tensors
+def unreached(task: Task, of: str | None = None) -> tuple[str, ...]:
+    """Parameters that the objective, or definition `of`, reads, yet whose derivative is nowhere."""
+    if of is None:
+        assert task.objective is not None
+        needed = leading_to(task.program, (task.objective,))
+        reached = _gradient(task, task.program).tensors
+    else:
+        needed = leading_to(task.program, (of,))
+        seeded = _seeded(task, (of,), weight)
+        reached = adjoint(seeded, {of: weight(of)}, task.params).tensors
     depending = depending_on(task.program, task.params)
     return tuple(
         name for name in task.params if name in needed & depending and f"{name}.bar" not in reached

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import sympy
 from sympy import S
@@ -38,44 +39,67 @@ def adjoint(
     `x`; a tensor that the derivative does not reach has none. `stop` tensors are differentiated
     by, never through.
     """
-    wrt, stop = set(wrt), set(stop)
-    active = depending_on(program, wrt | stop) & leading_to(program, seeds, stop)
-    wild = wild_tensors(program)
-    tensors = dict(program.tensors)
-    statements: list[Statement] = []
-    reached = set(seeds)
-
-    def name_of(tensor: str) -> str:
-        name = f"{tensor}.{suffix}"
-        tensors.setdefault(name, Tensor(name, tensors[tensor].shape, Role.COMPUTED))
-        return name
-
+    given = set(stop)
+    back = _Backward(
+        program,
+        suffix,
+        active=depending_on(program, set(wrt) | given) & leading_to(program, seeds, given),
+        given=given,
+        wild=wild_tensors(program),
+        tensors=dict(program.tensors),
+        reached=set(seeds),
+    )
     for target, seed in seeds.items():
         if seed is not None:
-            statements.append(_copy(name_of(target), seed, tensors))
+            back.statements.append(_copy(back.name_of(target), seed, back.tensors))
     for statement in reversed(program.statements):
         target = statement.target
-        if target not in active or target not in reached or target in stop:
-            continue
-        unit = target in seeds and seeds[target] is None
-        bar = None if unit else read_of(name_of(target), statement.map)
-        weight = weight_of(statement, tensors, suffix)
-        statements.extend(weight.before)
-        tensors.update({tensor.name: tensor for tensor in weight.tensors})
+        if target in back.active & back.reached - given:
+            unit = target in seeds and seeds[target] is None
+            back.pull(statement, None if unit else read_of(back.name_of(target), statement.map))
+    return program.extended(tuple(back.statements), back.tensors)
+
+
+@dataclass(slots=True)
+class _Backward:
+    """The statements of one adjoint as they are made, last statement of the program first."""
+
+    program: Program
+    suffix: str
+    active: set[str]  # tensors on a path from what is differentiated by to a target
+    given: set[str]  # tensors that are differentiated by, and not through
+    wild: set[str]
+    tensors: dict[str, Tensor]
+    reached: set[str]  # tensors that have an adjoint
+    statements: list[Statement] = field(default_factory=list)
+
+    def name_of(self, tensor: str) -> str:
+        """The adjoint of a tensor."""
+        name = f"{tensor}.{self.suffix}"
+        shape = self.tensors[tensor].shape
+        self.tensors.setdefault(name, Tensor(name, shape, Role.COMPUTED))
+        return name
+
+    def pull(self, statement: Statement, bar: Read | None) -> None:
+        """What the adjoint of a statement's target (1, where that is None) adds to its reads."""
+        weight = weight_of(statement, self.tensors, self.suffix)
+        self.statements.extend(weight.before)
+        self.tensors.update({tensor.name: tensor for tensor in weight.tensors})
         root = weight.applied(S.One if bar is None else bar.symbol)
-        wanted = real_reads(program, statement, active | stop)
-        shares = weights(statement.expression, root, wanted, finiteness_of(statement, wild))
-        known = read_of(target, statement.map)
+        wanted = real_reads(self.program, statement, self.active | self.given)
+        finiteness = finiteness_of(statement, self.wild)
+        shares = weights(statement.expression, root, wanted, finiteness)
+        known = read_of(statement.target, statement.map)
         pool = (*statement.reads, *weight.reads, known, *((bar,) if bar else ()))
         for read in statement.reads:
             share = shares.get(read.symbol)
             if share is None or read.tensor is None:
                 continue
-            reached.add(read.tensor)
+            self.reached.add(read.tensor)
             expression = _reusing(share, statement, known)
-            statements.append(
+            self.statements.append(
                 Statement(
-                    name_of(read.tensor),
+                    self.name_of(read.tensor),
                     read.map,
                     statement.loops,
                     "sum",
@@ -84,7 +108,6 @@ def adjoint(
                     span=statement.span,
                 )
             )
-    return program.extended(tuple(statements), tensors)
 
 
 def _reusing(share: sympy.Expr, statement: Statement, known: Read) -> sympy.Expr:

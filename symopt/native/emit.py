@@ -6,20 +6,17 @@ The entry point takes one pointer: an array of 64-bit slots, first the addresses
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from symopt.derive.forward import flat_place
-from symopt.loops.program import Buffer, Collect, Fill, Kernel, Pass, Storage, Update
-from symopt.loops.schedule import SAMPLE
-from symopt.native.integers import IntegerEmitter
+from symopt.loops.program import Collect, Fill, Kernel, Pass, Storage, Update
+from symopt.native.memory import Memory
 from symopt.native.scalars import ScalarEmitter
 from symopt.native.text import FLAGS, FunctionText, Value
 from symopt.statements.program import IDENTITY, Read
-from symopt.types import Integer, Range, constant, index
+from symopt.types import Integer, Range, constant
 
-_BLOCK, _LAST = "sample.block", "sample.last"  # the first sample of the lanes; the last of all
 _MOST_UNROLLED, _MOST_COPIES = 8, 64  # of one loop; of a body, by all loops around it
 ATTRIBUTES = """\
 attributes #0 = { nounwind alignstack=64
@@ -38,25 +35,20 @@ class _KernelEmitter:
     kernel: Kernel
     fma: bool
     text: FunctionText = field(init=False)
-    integers: IntegerEmitter = field(init=False)
+    memory: Memory = field(init=False)
     scalars: ScalarEmitter = field(init=False)
-    bases: dict[str, str] = field(init=False)  # addresses of arrays; slots of registers
-    mask: Value | None = None  # in a pass with lanes: which lanes are samples
     copies: int = 1  # how often the loops around have been written out
 
     def __post_init__(self) -> None:
-        kernel = self.kernel
+        arguments = {name: f"%buffer{k}" for k, name in enumerate(self.kernel.arguments)}
         self.text = FunctionText(1)
-        self.bases = {name: f"%buffer{k}" for k, name in enumerate(kernel.arguments)}
-        dims = {name: Value(f"%dim{k}", "i64") for k, name in enumerate(kernel.dims)}
-        shapes = {name: buffer.shape for name, buffer in kernel.buffers.items()}
-        self.integers = IntegerEmitter(self.text, dims, self.bases, shapes)
+        self.memory = Memory(self.text, self.kernel, arguments)
         self.scalars = ScalarEmitter(self.text, self.fma)
 
     # ── the module ───────────────────────────────────────────────────────────────────────────
 
     def module(self) -> str:
-        self._open_registers()
+        self.memory.open_registers()
         for node in self.kernel.nodes:
             match node:
                 case Fill():
@@ -69,8 +61,8 @@ class _KernelEmitter:
                     self._collect(node)
                 case _:
                     assert_never(node)
-        self._close_registers()
-        parameters = [f"ptr noalias {self._argument(name)}" for name in self.kernel.arguments]
+        self.memory.close_registers()
+        parameters = [f"ptr noalias {address}" for address in self.memory.arguments.values()]
         parameters += [f"i64 %dim{k}" for k in range(len(self.kernel.dims))]
         return "\n".join(
             [
@@ -86,9 +78,6 @@ class _KernelEmitter:
             ]
         )
 
-    def _argument(self, name: str) -> str:
-        return f"%buffer{self.kernel.arguments.index(name)}"
-
     def _entry(self) -> str:
         """The exported function: loads its arguments from the table."""
         kernel = self.kernel
@@ -100,30 +89,6 @@ class _KernelEmitter:
         arguments = ", ".join(f"{kind} %a{k}" for k, kind in enumerate(kinds))
         return "\n".join([*lines, f"  call void @body({arguments})", "  ret void", "}"])
 
-    # ── registers ────────────────────────────────────────────────────────────────────────────
-
-    def _open_registers(self) -> None:
-        """Slots for buffers of one number and for small arrays; what is given is loaded at once."""
-        for name, buffer in self.kernel.buffers.items():
-            if buffer.shape and not buffer.small:
-                continue
-            address = self.bases.get(name)
-            self.text.lanes = self.kernel.lanes if buffer.by_lane else 1
-            count = max(_extent(buffer.shape), 1)
-            slot = self.text.alloca("i64" if buffer.integers else "double", True, count)
-            self.text.lanes = 1
-            if buffer.storage is Storage.GIVEN and not buffer.integers:
-                assert address is not None
-                self.text.store(self.text.load(address, "double", False), slot)
-            if not buffer.integers:
-                self.bases[name] = slot
-
-    def _close_registers(self) -> None:
-        for name, buffer in self.kernel.buffers.items():
-            if not buffer.shape and buffer.storage is Storage.OUTPUT:
-                value = self.text.load(self.bases[name], "double", False)
-                self.text.store(value, self._argument(name))
-
     # ── nodes ────────────────────────────────────────────────────────────────────────────────
 
     def _fill(self, fill: Fill) -> None:
@@ -133,8 +98,8 @@ class _KernelEmitter:
             self.text.lanes = self.kernel.lanes
         value = self.text.number(fill.value)
         value = self.text.widen(value) if buffer.by_lane else value
-        for position in self._positions(buffer):
-            self.text.store(value, self._address(buffer, position))
+        for position in self.memory.positions(buffer):
+            self.text.store(value, self.memory.address(buffer, position))
         self.text.lanes = lanes
 
     def _collect(self, node: Collect) -> None:
@@ -142,34 +107,19 @@ class _KernelEmitter:
         text, partial = self.text, self.kernel.buffers[node.partial]
         target = self.kernel.buffers[node.target]
         text.lanes = self.kernel.lanes
-        for position in self._positions(partial):
-            lanes = text.load(self._address(partial, position), "double", True)
-            address = self._address(target, position)
+        for position in self.memory.positions(partial):
+            lanes = text.load(self.memory.address(partial, position), "double", True)
+            address = self.memory.address(target, position)
             now = text.load(address, "double", False)
             text.store(text.operate("fadd", now, text.total(lanes), flags=FLAGS), address)
         text.lanes = 1
 
-    def _positions(self, buffer: Buffer) -> Iterator[Value]:
-        """The place of every element: one after another if they are few, else in a loop."""
-        if buffer.small or not buffer.shape:
-            yield from map(self.text.integer, range(_extent(buffer.shape)))
-            return
-        total = self.text.integer(1)
-        for size in buffer.shape:
-            # Of `n - 2` and `m - 3`, both below 0, the product would not be.
-            extent = self.text.intrinsic(
-                "llvm.smax", self.integers.emit(size), self.text.integer(0)
-            )
-            total = self.text.operate("mul", total, extent, flags="nsw")
-        with self.text.loop(self.text.integer(0), total) as position:
-            yield position
-
     def _pass(self, node: Pass) -> None:
-        text = self.text
-        lower, upper = self.integers.emit(node.loop.lower), self.integers.emit(node.loop.upper)
+        text, integers = self.text, self.memory.integers
+        lower, upper = integers.emit(node.loop.lower), integers.emit(node.loop.upper)
         with text.loop(lower, upper, node.lanes) as sample:
             text.lanes = node.lanes
-            self._open_lanes(node, sample, upper)
+            self.memory.open_lanes(node, sample, upper)
             for part in node.body:
                 match part:
                     case Fill():
@@ -178,24 +128,7 @@ class _KernelEmitter:
                         self._update(part)
                     case _:
                         assert_never(part)
-            self.mask = None
-            text.lanes = 1
-            for name in (node.loop.index, _BLOCK, _LAST):
-                self.integers.indices.pop(name, None)
-
-    def _open_lanes(self, node: Pass, sample: Value, upper: Value) -> None:
-        """The sample of each lane; lanes beyond the end repeat the last sample, masked out."""
-        text = self.text
-        if node.lanes == 1:
-            self.integers.indices[node.loop.index] = Value(sample.text, "i64", True)
-            return
-        steps = ", ".join(f"i64 {lane}" for lane in range(node.lanes))
-        numbers = text.operate("add", text.widen(sample), Value(f"<{steps}>", "i64", True))
-        last = text.operate("sub", upper, text.integer(1))
-        self.mask = text.compare("icmp slt", numbers, upper)
-        self.integers.indices[node.loop.index] = text.intrinsic("llvm.smin", numbers, last)
-        self.integers.indices[_BLOCK] = sample
-        self.integers.indices[_LAST] = last
+            self.memory.close_lanes(node)
 
     def _update(self, update: Update) -> None:
         """A nest; the loops at its end that the target does not see sum into a register."""
@@ -222,7 +155,7 @@ class _KernelEmitter:
         if not loops:
             body()
             return
-        (loop, *rest), integers = loops, self.integers
+        (loop, *rest), integers = loops, self.memory.integers
         first = loop.lower.substitute(integers.fixed).value
         last = loop.upper.substitute(integers.fixed).value
         if first is not None and last is not None and self._short(last - first):
@@ -244,7 +177,7 @@ class _KernelEmitter:
         return count <= _MOST_UNROLLED and count * self.copies <= _MOST_COPIES
 
     def _assign(self, update: Update) -> None:
-        self._store(update.target, update.place, self._value(update))
+        self.memory.store(update.target, update.place, self._value(update))
 
     def _value(self, update: Update) -> Value:
         symbols = {read.symbol: self._read(read) for read in update.reads}
@@ -265,7 +198,7 @@ class _KernelEmitter:
         else:
             value = self._value(update)
         if update.first:
-            self._store(update.target, update.place, value)
+            self.memory.store(update.target, update.place, value)
         else:
             self._combine(update, operation, value, identity)
 
@@ -285,7 +218,7 @@ class _KernelEmitter:
         return False
 
     def _by_lane(self, place: Integer) -> bool:
-        wide = {name for name, value in self.integers.indices.items() if value.wide}
+        wide = {name for name, value in self.memory.integers.indices.items() if value.wide}
         return bool(place.indices & wide)
 
     def _combine(self, update: Update, operation: str, value: Value, identity: float) -> None:
@@ -294,15 +227,15 @@ class _KernelEmitter:
         buffer = self.kernel.buffers[update.target]
         # In their local values, lanes beyond the end are copies of the last sample; anywhere else
         # they count for nothing.
-        if self.mask is not None and buffer.storage is not Storage.LOCAL:
-            value = text.select(self.mask, text.widen(value), text.number(identity))
+        if self.memory.mask is not None and buffer.storage is not Storage.LOCAL:
+            value = text.select(self.memory.mask, text.widen(value), text.number(identity))
         if text.lanes == 1 or buffer.by_lane or not value.wide:
-            now = self._load(update.target, update.place)
+            now = self.memory.load(update.target, update.place)
             result = text.operate(operation, now, value, flags=FLAGS)
-            self._store(update.target, update.place, result)
+            self.memory.store(update.target, update.place, result)
             return
         for lane in range(text.lanes):
-            address = self._element(buffer, update.place, lane)
+            address = self.memory.element(buffer, update.place, lane)
             now = text.load(address, "double", False)
             part = text.lane(value, lane)
             text.store(text.operate(operation, now, part, flags=FLAGS), address)
@@ -313,7 +246,7 @@ class _KernelEmitter:
         value = self._value(update)
         position = None
         if update.winner is not None:
-            place = self.integers.emit(update.winner.position)
+            place = self.memory.integers.emit(update.winner.position)
             position = text.convert("sitofp", place, "double")
         if self.kernel.buffers[update.target].by_lane or text.lanes == 1:
             self._improve(update, value, position, None)
@@ -327,7 +260,7 @@ class _KernelEmitter:
         """Replace the target, and its winner, if a value at a position beats them."""
         text = self.text
         value = value if lane is None else text.lane(value, lane)
-        now = self._held(update.target, update.place, lane)
+        now = self.memory.held(update.target, update.place, lane)
         predicate = "ogt" if update.reduction == "max" else "olt"
         better = text.compare(f"fcmp {predicate}", value, now)
         better = text.operate("or", better, text.compare("fcmp uno", value, value))
@@ -335,14 +268,14 @@ class _KernelEmitter:
         before = None
         if update.winner is not None and position is not None:
             position = position if lane is None else text.lane(position, lane)
-            before = self._held(update.winner.tensor, update.place, lane)
+            before = self.memory.held(update.winner.tensor, update.place, lane)
             better = text.operate("or", better, self._precedes(value, now, position, before))
-        if lane is not None and self.mask is not None:
-            better = text.operate("and", better, text.lane(self.mask, lane))
-        self._hold(update.target, update.place, lane, text.select(better, value, now))
+        if lane is not None and self.memory.mask is not None:
+            better = text.operate("and", better, text.lane(self.memory.mask, lane))
+        self.memory.hold(update.target, update.place, lane, text.select(better, value, now))
         if update.winner is not None and position is not None and before is not None:
             chosen = text.select(better, position, before)
-            self._hold(update.winner.tensor, update.place, lane, chosen)
+            self.memory.hold(update.winner.tensor, update.place, lane, chosen)
 
     def _precedes(self, value: Value, now: Value, position: Value, before: Value) -> Value:
         """Whether one of two equal values comes first: lanes do not run in order of position.
@@ -355,111 +288,7 @@ class _KernelEmitter:
         tied = text.compare("fcmp oeq", value, now)
         return text.operate("and", tied, text.operate("or", earlier, none))
 
-    def _held(self, name: str, place: tuple[Integer, ...], lane: int | None) -> Value:
-        """An element, or what one lane's element holds."""
-        if lane is None:
-            return self._load(name, place)
-        return self.text.load(
-            self._element(self.kernel.buffers[name], place, lane), "double", False
-        )
-
-    def _hold(self, name: str, place: tuple[Integer, ...], lane: int | None, value: Value) -> None:
-        if lane is None:
-            self._store(name, place, value)
-        else:
-            self.text.store(value, self._element(self.kernel.buffers[name], place, lane))
-
-    # ── memory ───────────────────────────────────────────────────────────────────────────────
-
     def _read(self, read: Read) -> Value:
         if read.tensor is None:
-            return self.text.convert("sitofp", self.integers.emit(read.map[0]), "double")
-        return self._load(read.tensor, read.map)
-
-    def _load(self, name: str, place: tuple[Integer, ...]) -> Value:
-        text = self.text
-        buffer = self.kernel.buffers[name]
-        if not buffer.shape:
-            return text.load(self.bases[name], "double", buffer.by_lane)
-        block = self._block(buffer, place)
-        if block is not None:
-            # Lanes beyond the end read the last sample once more.
-            assert self.mask is not None
-            address = self._address(buffer, self.integers.emit(block + index(_LAST)))
-            last = text.load(address, "double", False)
-            pointer = self._address(buffer, self.integers.emit(block + index(_BLOCK)))
-            return text.load_block(pointer, "double", self.mask, last)
-        position = self.integers.flat(place, buffer.shape)
-        if not position.wide or text.lanes == 1:
-            value = text.load(self._address(buffer, position), "double", buffer.by_lane)
-            return Value(value.text, value.kind, buffer.by_lane or position.wide)
-        parts = [
-            text.load(self._element(buffer, place, lane, position), "double", False)
-            for lane in range(text.lanes)
-        ]
-        return text.from_lanes(parts)
-
-    def _store(self, name: str, place: tuple[Integer, ...], value: Value) -> None:
-        text = self.text
-        buffer = self.kernel.buffers[name]
-        if not buffer.shape:
-            text.store(text.widen(value) if buffer.by_lane else value, self.bases[name])
-            return
-        block = self._block(buffer, place)
-        if block is not None:
-            assert self.mask is not None
-            pointer = self._address(buffer, self.integers.emit(block + index(_BLOCK)))
-            text.store_block(text.widen(value), pointer, self.mask)
-            return
-        position = self.integers.flat(place, buffer.shape)
-        if text.lanes == 1 or (buffer.by_lane and not position.wide):
-            stored = text.widen(value) if buffer.by_lane else value
-            text.store(stored, self._address(buffer, position))
-            return
-        if not position.wide:
-            text.store(text.lane(value, 0), self._address(buffer, position))
-            return
-        # Lanes beyond the end write the last sample's value once more.
-        for lane in range(text.lanes):
-            address = self._element(buffer, place, lane, position)
-            text.store(text.lane(value, lane), address)
-
-    def _block(self, buffer: Buffer, place: tuple[Integer, ...]) -> Integer | None:
-        """What is left of the position, less the sample, where samples lie one after another."""
-        if self.mask is None or buffer.by_lane:
-            return None
-        rest = flat_place(place, buffer.shape).substitute(self.integers.fixed) - index(SAMPLE)
-        return None if SAMPLE in rest.indices else rest
-
-    def _address(self, buffer: Buffer, position: Value) -> str:
-        """The address of an element whose place is the same for all lanes."""
-        stride = self.text.lanes if buffer.by_lane else 1
-        return self.text.element(self.bases[buffer.name], position, stride=stride)
-
-    def _element(
-        self,
-        buffer: Buffer,
-        place: tuple[Integer, ...],
-        lane: int,
-        position: Value | None = None,
-    ) -> str:
-        """The address of one lane's element."""
-        text = self.text
-        if not buffer.shape:
-            return self.bases[buffer.name]
-        position = position or self.integers.flat(place, buffer.shape)
-        here = text.lane(position, lane)
-        if not buffer.by_lane or text.lanes == 1:
-            return text.element(self.bases[buffer.name], here)
-        scaled = text.operate("mul", here, text.integer(text.lanes), flags="nsw")
-        offset = text.operate("add", scaled, text.integer(lane), flags="nsw")
-        return text.element(self.bases[buffer.name], offset)
-
-
-def _extent(shape: tuple[Integer, ...]) -> int:
-    """How many elements a shape of known sizes has."""
-    count = 1
-    for size in shape:
-        assert size.value is not None
-        count *= max(size.value, 0)
-    return count
+            return self.text.convert("sitofp", self.memory.integers.emit(read.map[0]), "double")
+        return self.memory.load(read.tensor, read.map)

@@ -114,6 +114,6 @@ def _native(
         yield "residuals", problem.residuals(p), None
         yield "jac", problem.jac(p), None
         yield "jvp", problem.jvp(p, v), None
-        u = np.cos(np.arange(problem._rows))
+        u = np.cos(np.arange(len(problem.residuals(p))))
         yield "vjp", problem.vjp(p, u), u
         yield "gnvp", problem.gnvp(p, v), None
