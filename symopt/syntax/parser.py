@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from symopt.diagnostics import Diagnostic, failure
 from symopt.source import Source, Span
 from symopt.syntax import errors, slips, tree
-from symopt.syntax.builder import TreeBuilder
 from symopt.syntax.grammar import grammar_text
 from symopt.syntax.scanner import NESTING_LIMIT, ScannedStatement, Scanner, Token
+from symopt.syntax.tables import parser_of
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -98,7 +98,6 @@ class _Language:
 def _language() -> _Language:
     """The parser and the scanner of the grammar."""
     # Imported here: most of a process's life is spent without parsing anything.
-    from lark import Lark
     from lark.lexer import Lexer
 
     class Unused(Lexer):
@@ -110,16 +109,8 @@ def _language() -> _Language:
         def lex(self, lexer_state: object, parser_state: object) -> Iterator[Any]:
             raise AssertionError("the parser is fed by hand")
 
-    lark = Lark(
-        grammar_text(),
-        parser="lalr",
-        lexer=Unused,
-        start="statement",
-        transformer=TreeBuilder(),
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-    )
-    return _Language(lark, Scanner(lark.terminals, lark.ignore_tokens))
+    lark = parser_of(grammar_text(), Unused)
+    return _Language(lark, Scanner(lark.lexer_conf.terminals, list(lark.lexer_conf.ignore)))
 
 
 def _parse_statement(language: _Language, scanned: ScannedStatement) -> tuple[tree.Statement, ...]:
