@@ -22,6 +22,8 @@ ATTRIBUTES = """\
 attributes #0 = { nounwind alignstack=64
   "prefer-vector-width"="512" "min-legal-vector-width"="512" }
 attributes #1 = { nounwind willreturn memory(none) }
+attributes #2 = { nounwind willreturn memory(none) noinline alignstack=64
+  "prefer-vector-width"="512" "min-legal-vector-width"="512" }
 """
 
 
@@ -67,6 +69,7 @@ class _KernelEmitter:
         return "\n".join(
             [
                 *self.text.declarations.values(),
+                *self.text.functions.values(),
                 f"define internal void @body({', '.join(parameters)}) alwaysinline #0 {{",
                 "entry:",
                 *self.text.head,

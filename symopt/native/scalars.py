@@ -13,6 +13,7 @@ from symopt.native.text import FLAGS, FunctionText, Value
 from symopt.primitives.record import Builtin, Constant, Expand, Intrinsic, Libm, Primitive
 from symopt.statements.expression import postorder
 
+_MOST_INLINED = 48
 _COMPARISONS = {
     "less": "olt",
     "less_equal": "ole",
@@ -34,6 +35,7 @@ class ScalarEmitter:
     text: FunctionText
     fma: bool = True
     flags: str = FLAGS
+    inlined: int = 0  # elementary functions written out so far
 
     def emit(self, expression: sympy.Expr, symbols: Mapping[sympy.Symbol, Value]) -> Value:
         """The value of an expression, as a double."""
@@ -141,9 +143,7 @@ class ScalarEmitter:
         operands = [known[part] for part in node.args]
         match lowering:
             case Intrinsic(name) | Libm(name) if name in maths.FUNCTIONS:
-                return maths.FUNCTIONS[name](
-                    maths.Maths(self.text, self.fma), *map(self.as_double, operands)
-                )
+                return self.elementary(name, self.as_double(operands[0]))
             case Intrinsic(name):
                 return self.text.intrinsic(name, *map(self.as_double, operands))
             case Libm(name):
@@ -152,6 +152,17 @@ class ScalarEmitter:
                 return _BUILTINS[name](self, *operands)
             case _:
                 assert_never(lowering)
+
+    def elementary(self, name: str, x: Value) -> Value:
+        """A function of our own: inline, or called once many are, for code has to stay small."""
+        if self.inlined < _MOST_INLINED:
+            self.inlined += 1
+            return maths.FUNCTIONS[name](maths.Maths(self.text, self.fma), x)
+        return self.text.call_own(
+            name.removeprefix("llvm."),
+            x,
+            lambda text, y: maths.FUNCTIONS[name](maths.Maths(text, self.fma), y),
+        )
 
     # ── operations known by name ─────────────────────────────────────────────────────────────
 

@@ -34,6 +34,7 @@ class FunctionText:
     lines: list[str] = field(default_factory=list)
     head: list[str] = field(default_factory=list)  # allocas, at the entry
     declarations: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)  # our own, called
     block: str = "entry"
     _count: int = 0
 
@@ -157,6 +158,26 @@ class FunctionText:
             arguments = ", ".join(f"double {part.text}" for part in parts)
             results.append(self.assign(f"call double @{name}({arguments}) #1", "double", False))
         return self.from_lanes(results) if values[0].wide else results[0]
+
+    def call_own(self, name: str, x: Value, emit: Callable[[FunctionText, Value], Value]) -> Value:
+        """A call of a function of one value, defined in the module on first use."""
+        lanes = self.lanes if x.wide else 1
+        full, type_name = f"@own_{name}_{lanes}", self.type_of(x)
+        if full not in self.functions:
+            inner = FunctionText(lanes)
+            result = emit(inner, Value("%x", "double", x.wide))
+            self.declarations.update(inner.declarations)
+            self.functions[full] = "\n".join(
+                [
+                    f"define internal {type_name} {full}({type_name} %x) #2 {{",
+                    "entry:",
+                    *inner.head,
+                    *inner.lines,
+                    f"  ret {type_name} {result.text}",
+                    "}",
+                ]
+            )
+        return self.assign(f"call {type_name} {full}({type_name} {x.text}) #1", x.kind, x.wide)
 
     # ── memory ───────────────────────────────────────────────────────────────────────────────
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from functools import cache
 
 import mpmath
 import numpy as np
 import pytest
 
+from symopt.loops.schedule import Options
+from symopt.model import Model
 from symopt.native.emit import ATTRIBUTES
 from symopt.native.jit import Library, compile_ir
 from symopt.native.maths import FUNCTIONS, Maths
 from symopt.native.text import FunctionText, Value
+from symopt.source import Source
 
 WIDTHS = (1, 4, 8)
 COUNT = 1500
@@ -172,3 +176,22 @@ def test_special_values(name, lanes):
     np.testing.assert_allclose(found, expected, rtol=1e-15, atol=0)
     zero = expected == 0
     np.testing.assert_array_equal(np.signbit(found[zero]), np.signbit(expected[zero]))
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_many_functions_become_calls_of_one(lanes):
+    """Code stays small in a long chain, and the value is what it would be inline."""
+    count = 120
+    chain = "".join(f"a{k}[i] = sin(a{k - 1}[i]) + 0.5\n" for k in range(1, count))
+    text = f"data x[n]\nparam s init 1\na0[i] = s * x[i]\n{chain}minimize sum(a{count - 1})"
+    model = Model(Source("chain.sym", text), Options(lanes=lanes))
+    ir = model.compiled("value_and_grad").ir
+    names = set(re.findall(r"define internal .* @(own_\w+)\(", ir))
+    assert names == {f"own_sin_{lanes}", f"own_cos_{lanes}"}
+    x = np.linspace(-2, 2, 11)
+    value, slope = 0.7 * x, x
+    for _ in range(1, count):
+        value, slope = np.sin(value) + 0.5, np.cos(value) * slope
+    found, gradient = model.bind(x=x).value_and_grad([0.7])
+    assert found == pytest.approx(value.sum(), rel=1e-13)
+    assert gradient[0] == pytest.approx(slope.sum(), rel=1e-12, abs=1e-300)
