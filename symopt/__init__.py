@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,23 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+        return getattr(_imported(_LAZY[name]), name)
     raise AttributeError(f"module 'symopt' has no attribute {name!r}")
+
+
+def _imported(module: str) -> Any:
+    """The module, imported with the garbage collector at rest.
+
+    SymPy makes a great many objects that all stay; looking through them again and again for garbage
+    is a good part of the time its import takes.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(module)
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -184,9 +184,10 @@ def test_arrays_of_json(write, content, expected):
 
 
 def test_faults_of_json(write):
-    path = write('{"x": [1, ]}', "f.json")
+    # Where a trailing comma is found differs between versions of Python; a missing one does not.
+    path = write('{"x": [1 2]}', "f.json")
     diagnostic = refusal(path)
-    assert str(diagnostic.labels[0].span) == f"{path}:1:11"
+    assert str(diagnostic.labels[0].span) == f"{path}:1:10"
     table = read_table(write('{"x": [[1, 2], [3]], "y": ["a"]}', "g.json"))
     assert [column.fault is not None for column in table.columns] == [True, True]
     assert refusal(write("", "h.json")).code == "empty-file"

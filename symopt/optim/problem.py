@@ -18,7 +18,6 @@ Mask: TypeAlias = NDArray[np.bool_]
 class Needs(Flag):
     """What a problem can compute, and what a method needs."""
 
-    NOTHING = 0
     VALUE = auto()
     GRADIENT = auto()
     HVP = auto()
