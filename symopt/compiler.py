@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from symopt.derive.functions import FUNCTIONS, Task, derive, evaluation, last_marked
+from symopt.clock import Clock
+from symopt.derive.activity import finiteness_of, wild_tensors
+from symopt.derive.functions import (
+    COLUMNWISE,
+    FUNCTIONS,
+    Task,
+    derive,
+    evaluation,
+    last_marked,
+)
+from symopt.derive.simplify import drop_dead
 from symopt.diagnostics import Diagnostic
 from symopt.loops.program import Kernel
 from symopt.loops.schedule import Options, schedule
+from symopt.loops.sizes import Fixed
 from symopt.native.emit import emit_module
-from symopt.native.jit import Library, compile_ir, has_fma
+from symopt.native.jit import Library, compile_ir, host
 from symopt.source import Source
 from symopt.statements import program as statements
 from symopt.statements.build import build_statements
+from symopt.statements.hoist import Hoisted, factor, hoist
 from symopt.syntax import tree
 from symopt.syntax.parser import parse_what_can_be
 from symopt.typed import program as typed
@@ -45,34 +58,75 @@ def analyse(source: Source) -> Stages:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What to compile: a function (`grad`, `hvp`, ...), or a definition's value, by name.
+
+    `of` names a definition that takes the place of the cut: `jac` of it, `jvp`, `vjp`. What is
+    `fixed` is compiled in.
+    """
+
+    name: str
+    of: str | None = None
+    fixed: Fixed = Fixed()
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """One function of a loss on its way to native code, and how long each step took."""
+
+    statements: statements.Program
+    hoisted: tuple[Hoisted, ...]
+    kernel: Kernel
+    ir: str
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """One function of a loss with all that led to it."""
 
     statements: statements.Program
+    hoisted: tuple[Hoisted, ...]
     kernel: Kernel
     ir: str
     library: Library = field(repr=False)
+    seconds: Mapping[str, float] = field(compare=False)
 
 
-def lower(
-    stages: Stages, name: str, options: Options, of: str | None = None
-) -> tuple[statements.Program, Kernel, str]:
-    """Statements, loops and IR of a function (`grad`, `hvp`, ...) or of a definition's value.
-
-    `of` names a definition that takes the place of the cut: `jac` of it, `jvp`, `vjp`.
-    """
-    task = stages.task if of is None else replace(stages.task, cut=(of,))
-    if name in FUNCTIONS:
-        derived, symbol = derive(task, name), f"symopt_{name}"
-    else:
-        derived, symbol = evaluation(task, name), "symopt_eval"
-    kernel = schedule(derived, symbol, options)
-    return derived, kernel, emit_module(kernel, fma=has_fma())
+def lower(stages: Stages, request: Request, options: Options) -> Lowered:
+    """Statements, loops and IR of a function."""
+    task = stages.task if request.of is None else replace(stages.task, cut=(request.of,))
+    symbol = f"symopt_{request.name if request.name in FUNCTIONS else 'eval'}"
+    clock = Clock()
+    derived, hoisted = _derived(task, request)
+    clock.lap("derive")
+    kernel = schedule(derived, symbol, options, request.fixed)
+    clock.lap("schedule")
+    ir = emit_module(kernel, host())
+    clock.lap("emit")
+    return Lowered(derived, hoisted, kernel, ir, clock.seconds)
 
 
-def compile_function(
-    stages: Stages, name: str, options: Options, of: str | None = None
-) -> Compiled:
+def _derived(task: Task, request: Request) -> tuple[statements.Program, tuple[Hoisted, ...]]:
+    """The statements of a function, each computed over as few points as possible."""
+    name, options = request.name, request.fixed.hoisting
+    before: tuple[Hoisted, ...] = ()
+    if name not in COLUMNWISE:
+        program, before = hoist(task.program, replace(options, kept=frozenset(task.cut)))
+        task = replace(task, program=program)
+    derived = derive(task, name) if name in FUNCTIONS else evaluation(task, name)
+    derived, after = hoist(derived, options)
+    derived = drop_dead(derived)  # copies hide that a tensor has one reader
+    wild = wild_tensors(derived)
+    derived, sums = factor(derived, options, lambda one: finiteness_of(one, wild).finite)
+    return drop_dead(derived), before + after + sums
+
+
+def compile_function(stages: Stages, request: Request, options: Options) -> Compiled:
     """A function, ready to be called with buffers."""
-    derived, kernel, ir = lower(stages, name, options, of)
-    return Compiled(derived, kernel, ir, compile_ir(ir, kernel.name))
+    lowered = lower(stages, request, options)
+    library = compile_ir(lowered.ir, lowered.kernel.name)
+    seconds = {**lowered.seconds, **library.seconds}
+    return Compiled(
+        lowered.statements, lowered.hoisted, lowered.kernel, lowered.ir, library, seconds
+    )

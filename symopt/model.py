@@ -8,11 +8,12 @@ from os import PathLike
 from types import MappingProxyType
 from typing import Any, Literal
 
-from symopt.compiler import Compiled, Stages, analyse, compile_function, lower
+from symopt.compiler import Compiled, Request, Stages, analyse, compile_function, lower
 from symopt.derive.constant import flat_uses
 from symopt.diagnostics import DataError, Diagnostic, Kind
 from symopt.loops.printer import print_kernel
 from symopt.loops.schedule import Options
+from symopt.loops.sizes import Fixed, fixed_by
 from symopt.problem import Problem
 from symopt.source import Source
 from symopt.statements.printer import print_program
@@ -39,7 +40,7 @@ class Model:
     def __init__(self, source: Source, options: Options | None = None) -> None:
         self._stages: Stages = analyse(source)
         self._options = options or Options(sample=self._stages.program.sample)
-        self._compiled: dict[tuple[str, str | None], Compiled] = {}
+        self._compiled: dict[Request, Compiled] = {}
 
     def __repr__(self) -> str:
         return f"<symopt model {self._stages.source.name}: {', '.join(self.params)}>"
@@ -138,25 +139,36 @@ class Model:
         arrays = {name: value for name, value in everything.items() if name not in sizes}
         return arrays, {name: _size(name, value) for name, value in sizes.items()}
 
-    def compiled(self, name: str, of: str | None = None) -> Compiled:
-        """A function (`value`, `grad`, `hvp`, ...) or a definition's value, compiled once."""
-        key = name, of
-        if key not in self._compiled:
-            self._compiled[key] = compile_function(self._stages, name, self._options, of)
-        return self._compiled[key]
+    def compiled(self, name: str, of: str | None = None, fixed: Fixed = Fixed()) -> Compiled:
+        """A function (`value`, `grad`, `hvp`, ...) or a definition's value, compiled once.
+
+        What is `fixed` of the data to be bound is compiled in.
+        """
+        request = Request(name, of, fixed)
+        if request not in self._compiled:
+            self._compiled[request] = compile_function(self._stages, request, self._options)
+        return self._compiled[request]
+
+    def fixed_by(self, dims: Mapping[str, int], arrays: Mapping[str, Any]) -> Fixed:
+        """What to compile in of data: the sizes that are not of samples, small index arrays."""
+        return fixed_by(self._stages.task.program, self._options.sample, dims, arrays)
 
     def show(
-        self, stage: Literal["statements", "loops", "llvm"], function: str = "value_and_grad"
+        self,
+        stage: Literal["statements", "loops", "llvm"],
+        function: str = "value_and_grad",
+        fixed: Fixed = Fixed(),
     ) -> str:
         """A stage of the compiler as text, for one function."""
-        derived, kernel, ir = lower(self._stages, function, self._options)
+        request = Request(function, None, fixed)
+        lowered = lower(self._stages, request, self._options)
         match stage:
             case "statements":
-                return print_program(derived)
+                return print_program(lowered.statements)
             case "loops":
-                return print_kernel(kernel)
+                return print_kernel(lowered.kernel)
             case "llvm":
-                return ir
+                return lowered.ir
 
     def derive(self, name: str, *, of: str | None = None) -> Any:
         """The derivative of the objective, or of definition `of`, as a SymPy expression.

@@ -143,11 +143,31 @@ class Integer:
         """The same with loop indices replaced."""
         if not self.indices & indices.keys():
             return self
+        return self._replaced({Index(name): value for name, value in indices.items()})
+
+    def with_sizes(self, dims: Mapping[str, Integer]) -> Integer:
+        """The same with dims replaced."""
+        if not self.dims & dims.keys():
+            return self
+        return self._replaced({Dim(name): value for name, value in dims.items()})
+
+    def with_entries(self, arrays: Mapping[str, Any]) -> Integer:
+        """The same with entries of these integer arrays, at places that are numbers, replaced."""
+        found = {
+            item: constant(arrays[item.tensor][tuple(place.value for place in item.indices)])
+            for item in self.atoms()
+            if isinstance(item, Entry)
+            and item.tensor in arrays
+            and all(place.value is not None for place in item.indices)
+        }
+        return self._replaced(found) if found else self
+
+    def _replaced(self, atoms: Mapping[Atom, Integer]) -> Integer:
         total = constant(0)
         for monomial, coefficient in self.terms:
             product = constant(coefficient)
             for item in monomial:
-                product = product * _substitute_atom(item, indices)
+                product = product * _replaced_atom(item, atoms)
             total = total + product
         return total
 
@@ -205,20 +225,21 @@ def _parts(item: Atom) -> tuple[Integer, ...]:
             assert_never(item)
 
 
-def _substitute_atom(item: Atom, indices: Mapping[str, Integer]) -> Integer:
+def _replaced_atom(item: Atom, atoms: Mapping[Atom, Integer]) -> Integer:
+    def inner(value: Integer) -> Integer:
+        return value._replaced(atoms)
+
     match item:
-        case Index(name):
-            return indices.get(name, atom(item))
-        case Dim():
-            return atom(item)
+        case Index() | Dim():
+            return atoms.get(item) or atom(item)
         case Entry(tensor, places):
-            return atom(Entry(tensor, tuple(place.substitute(indices) for place in places)))
+            return atoms.get(item) or atom(Entry(tensor, tuple(map(inner, places))))
         case Quotient(a, b):
-            return a.substitute(indices) // b.substitute(indices)
+            return inner(a) // inner(b)
         case Remainder(a, b):
-            return a.substitute(indices) % b.substitute(indices)
+            return inner(a) % inner(b)
         case Clamp(value, extent):
-            return atom(Clamp(value.substitute(indices), extent.substitute(indices)))
+            return atom(Clamp(inner(value), inner(extent)))
         case _:
             assert_never(item)
 

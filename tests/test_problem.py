@@ -59,6 +59,25 @@ def test_out_receives_the_result_and_results_are_fresh(problem):
     assert problem.hess(p, out=matrix) is matrix
 
 
+def test_methods_taken_before_the_first_call(problem):
+    fresh = problem.rebind()
+    value, gradient = fresh.value, fresh.grad
+    p = problem.start(1)
+    for _ in range(2):
+        assert value(p) == fresh.value(p) == problem.value(p)
+        np.testing.assert_array_equal(gradient(p), fresh.grad(p, out=np.zeros(4)))
+
+
+def test_out_of_two_results(problem):
+    p = problem.start(1)
+    matrix, gradient = np.empty((4, 4)), np.empty(4)
+    found = problem.gauss_newton(p, out=(matrix, gradient))
+    assert found[0] is matrix
+    assert found[1] is gradient
+    np.testing.assert_array_equal(matrix, matrix.T)
+    np.testing.assert_allclose(gradient, problem.grad(p), rtol=1e-13)
+
+
 @pytest.mark.parametrize("shape", [(3,), (5,), (), (4, 1), (1, 4)])
 def test_a_vector_of_another_shape_is_refused(problem, shape):
     with pytest.raises(symopt.DataError, match=r"p must have shape \(4,\), found"):

@@ -1,32 +1,29 @@
 """Forward mode: statements for the change of every tensor along one direction, or along all.
 
-Along one direction the change of `x` is `x.dot`, of the shape of `x`. Along all parameters at once
-it has one more axis, the columns: `x.dot[..., c]` is the derivative by entry c of the flat
-parameter vector. The Kronecker deltas of the start are substituted, never stored.
+Along one direction the change of `x` is `x.dot`, of the shape of `x`. Along many at once it has
+one more axis, the columns: `x.dot[..., c]` is the derivative by entry c of the flat parameter
+vector, or by entry c of those that `x` can depend on. The Kronecker deltas of the start are
+substituted, never stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import sympy
 from sympy import S
 
 from symopt.derive.activity import depending_on, finiteness_of, real_reads, wild_tensors
+from symopt.derive.blocks import Columns, flat_place, own, own_loops
+from symopt.derive.columns import Compact, Dense
+from symopt.derive.reach import Part, Reach, Step, reach
 from symopt.derive.reduction import Weight, weight_of
-from symopt.derive.scalar import tangent, weights
+from symopt.derive.scalar import tangent
+from symopt.derive.slopes import Slopes
 from symopt.statements.build import used_reads
 from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
-from symopt.types import Integer, Range, constant, index
-
-
-def flat_place(place: tuple[Integer, ...], shape: tuple[Integer, ...]) -> Integer:
-    """The row-major position of an element."""
-    total = constant(0)
-    for part, size in zip(place, shape, strict=True):
-        total = total * size + part
-    return total
+from symopt.types import Integer, Range, index
 
 
 def directional(program: Program, seeds: Mapping[str, str]) -> Program:
@@ -69,68 +66,155 @@ def by_columns(program: Program, offsets: Mapping[str, Integer], columns: Intege
 
     `offsets` says where each tensor differentiated by starts in the flat vector.
     """
-    active = depending_on(program, offsets)
-    work = _Columns(program, offsets, columns, dict(program.tensors), wild_tensors(program))
+    layout = Dense(program, offsets, columns)
+    return _with_changes(reach(program, offsets, program.tensors, layout))
+
+
+def by_blocks(program: Program, params: tuple[str, ...], wanted: Iterable[str]) -> Program:
+    """The program with, after each statement that `wanted` tensors need, its change by columns.
+
+    Every tensor has the columns that it can depend on: those of `columns_of`.
+    """
+    return _with_changes(reach(program, params, wanted, Compact(program, params)))
+
+
+def columns_of(
+    program: Program, params: tuple[str, ...], wanted: Iterable[str]
+) -> Mapping[str, Columns]:
+    """The columns of every tensor that has any and that `wanted` tensors need."""
+    return reach(program, params, wanted, Compact(program, params)).columns
+
+
+def _with_changes(found: Reach) -> Program:
     statements: list[Statement] = []
-    for statement in program.statements:
+    for number, statement in enumerate(found.program.statements):
         statements.append(statement)
-        if statement.target in active:
-            weight = _weight(statement, work.tensors, statements)
-            statements.extend(work.start(statement, weight))
-            statements.extend(work.further(statement, weight))
-    return Program(tuple(statements), work.tensors, program.outputs)
+        if number in found.steps:
+            step = found.steps[number]
+            statements.extend(step.weight.before)
+            statements.extend(_Changes(found, step).statements())
+    return Program(tuple(statements), found.tensors, found.program.outputs)
 
 
 @dataclass(slots=True)
-class _Columns:
-    """The changes of statements along every column, as far as they have been written."""
+class _Run:
+    """Neighbouring columns of a target, and where the same columns begin for each of some reads.
 
-    program: Program
-    offsets: Mapping[str, Integer]
-    columns: Integer
-    tensors: dict[str, Tensor]
-    wild: set[str]
-    moving: set[str] = field(default_factory=set)
+    With `loops`, all these columns are in terms of the loops, and need not be neighbours.
+    """
 
-    def start(self, statement: Statement, weight: Weight) -> Iterator[Statement]:
-        """What reads of the tensors differentiated by add, each to the column that it is."""
-        leaves = real_reads(self.program, statement, set(self.offsets))
-        finiteness = finiteness_of(statement, self.wild, {})
-        root = weight.applied(S.One, finiteness.times)
-        shares = weights(statement.expression, root, leaves, finiteness)
-        for read in statement.reads:
-            if read.symbol in shares and read.tensor is not None:
-                entry = flat_place(read.map, self.tensors[read.tensor].shape)
-                column = self.offsets[read.tensor] + entry
-                reads = (*statement.reads, *weight.reads)
-                yield self.add(statement, column, (), shares[read.symbol], reads)
+    target: Integer
+    width: Integer
+    sources: dict[sympy.Symbol, Integer]
+    loops: tuple[Range, ...] = ()
 
-    def further(self, statement: Statement, weight: Weight) -> Iterator[Statement]:
-        """What reads of tensors that have changes of their own add, to every column."""
-        inner = real_reads(self.program, statement, self.moving)
-        column = Range("column", constant(0), self.columns)
+    @property
+    def single(self) -> bool:
+        """Whether it is one column."""
+        return not self.loops and self.width.value == 1
+
+    def with_loops(self, taken: set[str]) -> _Run:
+        """The run with a loop over its columns, unless it is one, by names that are not taken."""
+        run = self
+        if not self.loops and not self.single:
+            sources = {symbol: start + own(0) for symbol, start in self.sources.items()}
+            run = _Run(self.target + own(0), self.width, sources, own_loops((self.width,)))
+        names = {loop.index: _free("column", taken) for loop in run.loops}
+        indices = {old: index(new) for old, new in names.items()}
+        return _Run(
+            run.target.substitute(indices),
+            run.width,
+            {symbol: start.substitute(indices) for symbol, start in run.sources.items()},
+            tuple(Range(names[loop.index], loop.lower, loop.upper) for loop in run.loops),
+        )
+
+    def takes_in(self, other: _Run) -> bool:
+        """Go on with another run, if that begins where this one ends."""
+        further = {symbol: start + self.width for symbol, start in self.sources.items()}
+        if self.loops or other.loops or other.target != self.target + self.width:
+            return False
+        if other.sources != further:
+            return False
+        self.width = self.width + other.width
+        return True
+
+
+@dataclass(slots=True)
+class _Changes:
+    """The statements of the change that one statement makes to its target's columns."""
+
+    found: Reach
+    step: Step
+
+    def statements(self) -> Iterator[Statement]:
+        slopes = Slopes(self.step, self.found.tensors)
+        runs = self.runs()
+        for read in self.step.statement.reads:
+            own_runs = [run for run in runs if read.symbol in run.sources]
+            if len(own_runs) > 1 or any(not run.single for run in own_runs):
+                slopes.name(read)
+        yield from slopes.before
+        for part in self.step.parts:
+            if part.factor is not None:
+                column = self.found.column_of(self.step, part)
+                change = sympy.Mul(part.factor, slopes.of(part.read.symbol))
+                yield self.add(column, (), change, slopes.reads)
+        for run in runs:
+            yield self.further(run, slopes)
+
+    def runs(self) -> list[_Run]:
+        """What changes of reads add, with columns side by side in one run."""
+        runs: list[_Run] = []
+        for part in self.step.parts:
+            if part.factor is None:
+                self.put(runs, part)
+        kept: list[_Run] = []
+        for run in runs:
+            if not any(other.takes_in(run) for other in kept):
+                kept.append(run)
+        return kept
+
+    def put(self, runs: list[_Run], part: Part) -> None:
+        """Add a part to the run of its columns, or make it one."""
+        extents = part.reached.extents
+        column = self.found.column_of(self.step, part)
+        inner = flat_place(tuple(own(number) for number in range(len(extents))), extents)
+        shift = column - inner
+        loops = own_loops(extents)
+        if not shift.indices & {loop.index for loop in loops}:
+            run = _Run(shift, part.reached.width, {part.read.symbol: part.start})
+        else:
+            run = _Run(column, part.reached.width, {part.read.symbol: part.start + inner}, loops)
+        for other in runs:
+            same = (run.target, run.width, run.loops) == (other.target, other.width, other.loops)
+            if same and part.read.symbol not in other.sources:
+                other.sources |= run.sources
+                return
+        runs.append(run)
+
+    def further(self, run: _Run, slopes: Slopes) -> Statement:
+        """What the changes of reads add to the columns of a run."""
+        run = run.with_loops({loop.index for loop in self.step.statement.loops})
         dots = {
-            read.symbol: read_of(f"{read.tensor}.dot", (*read.map, index(column.index)))
-            for read in statement.reads
-            if read.symbol in inner
+            read.symbol: read_of(f"{read.tensor}.dot", (*read.map, run.sources[read.symbol]))
+            for read in self.step.statement.reads
+            if read.symbol in run.sources
         }
-        change = _change(statement, weight, dots, self.wild) if dots else S.Zero
-        if change is not S.Zero:
-            reads = (*statement.reads, *weight.reads, *dots.values())
-            yield self.add(statement, index(column.index), (column,), change, reads)
+        reads = (*slopes.reads, *dots.values())
+        return self.add(run.target, run.loops, slopes.change(dots), reads)
 
     def add(
         self,
-        statement: Statement,
         column: Integer,
         more: tuple[Range, ...],
         change: sympy.Expr,
         reads: tuple[Read, ...],
     ) -> Statement:
-        """A statement of the change of a target in one column, or in those of the loop `more`."""
-        self.moving.add(statement.target)
+        """A statement of the change of the target in one column, or in those of `more` loops."""
+        statement = self.step.statement
+        width = self.found.columns[statement.target].width
         return Statement(
-            _named(statement.target, self.tensors, (self.columns,)),
+            _named(statement.target, self.found.tensors, (width,)),
             (*statement.map, column),
             (*statement.loops, *more),
             "sum",
@@ -138,6 +222,15 @@ class _Columns:
             used_reads(change, reads),
             span=statement.span,
         )
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    """A name for a loop that no other has."""
+    name = stem
+    while name in taken:
+        name += "'"
+    taken.add(name)
+    return name
 
 
 def _weight(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import sympy
 
 from symopt.derive.activity import depending_on, leading_to
+from symopt.derive.blocks import Columns, flat_place
 from symopt.derive.curvature import positive_curvature
-from symopt.derive.forward import by_columns, directional, flat_place
+from symopt.derive.forward import by_blocks, by_columns, columns_of, directional
 from symopt.derive.reverse import adjoint
 from symopt.derive.simplify import drop_dead
 from symopt.statements.build import used_reads
@@ -127,21 +128,50 @@ def residuals(task: Task) -> Program:
 
 
 def jac(task: Task) -> Program:
-    """The Jacobian of the cut, its rows in the order of the residuals.
+    """The Jacobian of the cut, its rows in the order of the residuals."""
+    return _rows(task, by_columns(task.program, task.offsets, task.columns), task.columns)
+
+
+def jac_sparse(task: Task) -> Program:
+    """The Jacobian of the cut in those columns that each row can reach: `sparsity` says which."""
+    return _rows(task, by_blocks(task.program, task.params, task.cut), constant(0))
+
+
+def residuals_and_jac(task: Task) -> Program:
+    """The tensors of the cut, then its Jacobian."""
+    return _after_residuals(task, jac(task))
+
+
+def residuals_and_jac_sparse(task: Task) -> Program:
+    """The tensors of the cut, then its Jacobian in the columns that each row can reach."""
+    return _after_residuals(task, jac_sparse(task))
+
+
+def _after_residuals(task: Task, program: Program) -> Program:
+    return replace(program, outputs=(*task.cut, *program.outputs))
+
+
+def sparsity(task: Task) -> Mapping[str, Columns]:
+    """The columns that each tensor of the cut can reach, in terms of its indices."""
+    found = columns_of(task.program, task.params, task.cut)
+    return {name: found.get(name, Columns(())) for name in task.cut}
+
+
+def _rows(task: Task, program: Program, unreached: Integer) -> Program:
+    """The rows of the Jacobian as outputs: `unreached` zeros, where the cut does not change.
 
     A row is built where it is local to its sample, and written once it is complete.
     """
-    program = by_columns(task.program, task.offsets, task.columns)
-    column = Range("column", constant(0), task.columns)
     for name in task.cut:
         if f"{name}.dot" in program.tensors:
-            row = Tensor(f"{name}.row", program.tensors[f"{name}.dot"].shape, Role.COMPUTED)
+            row = replace(program.tensors[f"{name}.dot"], name=f"{name}.row")
             loops, place = _loops(program.tensors[name].shape)
+            column = Range("column", constant(0), row.shape[-1])
             full = (*place, index(column.index))
             read = read_of(f"{name}.dot", full)
             copy = Statement(row.name, full, (*loops, column), "=", read.symbol, (read,))
             program = program.extended((copy,), {row.name: row})
-    return _asking(program, task, task.cut, ".row", task.columns)
+    return _asking(program, task, task.cut, ".row", unreached)
 
 
 def jvp(task: Task) -> Program:
@@ -276,9 +306,16 @@ def _direct(program: Program, name: str, offset: Integer) -> list[Statement]:
 FUNCTIONS: Mapping[str, Callable[[Task], Program]] = {
     function.__name__: function
     for function in (
-        value, grad, value_and_grad, hvp, hess, residuals, jac, jvp, vjp, gnvp, gauss_newton,
+        value, grad, value_and_grad, hvp, hess, residuals, jac, jac_sparse, residuals_and_jac,
+        residuals_and_jac_sparse, jvp, vjp, gnvp, gauss_newton,
     )
 }  # fmt: skip
+
+
+# Derivatives column by column, of which statements of fewer points would have as many columns.
+COLUMNWISE = frozenset(
+    {"hess", "jac", "jac_sparse", "residuals_and_jac", "residuals_and_jac_sparse", "gauss_newton"}
+)
 
 
 def derive(task: Task, name: str) -> Program:

@@ -23,21 +23,43 @@ class Lead:
 def sample_dims(program: Program, declared: str | None) -> tuple[str, ...]:
     """Dims in the order in which they are preferred as sample dim.
 
-    First the declared one, then those that lead data by how many loops run over them, then those
-    that lead anything else given.
+    First the declared one, then those that lead data and are nowhere a feature, then other dims
+    that lead data, then those that lead anything else given; among equals, those of most loops.
     """
     loops = Counter(
         name for s in program.statements for loop in s.loops for name in loop.upper.dims
     )
+    certain = _of_samples(program)
     ranks: dict[str, tuple[int, int, str]] = {}
     for tensor in program.tensors.values():
         if tensor.role is Role.COMPUTED or not tensor.shape:
             continue
         for name in _plain_dim(tensor.shape[0]):
-            given = 1 if tensor.role in (Role.DATA, Role.INDICES) else 2
-            kind = 0 if name == declared else given
+            given = 2 if tensor.role in (Role.DATA, Role.INDICES) else 3
+            kind = 0 if name == declared else 1 if name in certain else given
             ranks[name] = min(ranks.get(name, (9, 0, name)), (kind, -loops[name], name))
     return tuple(sorted(ranks, key=lambda name: ranks[name]))
+
+
+def open_dims(program: Program, declared: str | None) -> frozenset[str]:
+    """The dims of samples, of which a program may have several: their sizes are never compiled in.
+
+    Without any that is certain, the best candidate counts.
+    """
+    found = _of_samples(program) or frozenset(sample_dims(program, declared)[:1])
+    return found if declared is None else found | {declared}
+
+
+def _of_samples(program: Program) -> frozenset[str]:
+    """Dims that lead data and are nowhere a feature."""
+    leading: set[str] = set()
+    trailing: set[str] = set()
+    for tensor in program.tensors.values():
+        if tensor.role is not Role.COMPUTED and tensor.shape:
+            trailing.update(*map(_plain_dim, tensor.shape[1:]))
+            if tensor.role is Role.DATA:
+                leading.update(_plain_dim(tensor.shape[0]))
+    return frozenset(leading - trailing)
 
 
 def _plain_dim(size: Integer) -> frozenset[str]:

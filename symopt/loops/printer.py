@@ -6,7 +6,7 @@ from typing import cast
 
 import sympy
 
-from symopt.loops.program import Collect, Fill, Kernel, Node, Pass, Update
+from symopt.loops.program import Collect, Fill, Kernel, Node, Part, Pass, Phase, Rows, Update
 from symopt.statements.printer import print_expression
 
 
@@ -21,15 +21,27 @@ def print_kernel(kernel: Kernel) -> str:
     return "\n".join(lines)
 
 
-def _node(node: Node, indent: str) -> list[str]:
+def _node(node: Node | Phase | Part, indent: str) -> list[str]:
     match node:
         case Fill(buffer, value):
             return [f"{indent}fill {buffer} with {value:g}"]
         case Collect(partial, target):
             return [f"{indent}{target} sum= {partial}, lane by lane"]
-        case Pass(loop, lanes, body):
-            inner = [line for part in body for line in _node(part, indent + "  ")]
-            return [f"{indent}pass {loop}, {lanes} at a time:", *inner]
+        case Pass(loop, lanes, blocks):
+            tile = f", tiles of {lanes * blocks}" if blocks else ""
+            plain = len(node.phases) == 1 and not node.phases[0].loops and not node.phases[0].sums
+            inner = node.body if plain else node.phases
+            lines = [line for part in inner for line in _node(part, indent + "  ")]
+            return [f"{indent}pass {loop}, {lanes} at a time{tile}:", *lines]
+        case Phase(loops, body, sums):
+            around = f" for {', '.join(map(str, loops))}" if loops else ""
+            lines = [line for part in body for line in _node(part, indent + "  ")]
+            rest = [line for part in sums for line in _node(part, indent + "  ")]
+            more = [f"{indent}then, a few at a time:", *rest] if rest else []
+            return [f"{indent}phase{around}:", *lines, *more]
+        case Rows(array, place, first, columns, write):
+            rows = f"rows {array}[{', '.join(map(str, place))}]" + (f" from {first}" if first else "")
+            return [indent + (f"{rows} = {columns}" if write else f"{columns} = {rows}")]
         case Update():
             place = f"[{', '.join(map(str, node.place))}]" if node.place else ""
             operator = "=" if node.first or node.reduction == "=" else f"{node.reduction}="

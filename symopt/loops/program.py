@@ -1,8 +1,9 @@
 """Loops and buffers: what runs, in which order, and where every value is kept.
 
 A kernel is a list of nodes. A `Pass` runs over the sample axis and carries everything that looks
-only at its own sample; inside it, `LOCAL` buffers hold one value per lane and sample, so memory
-does not grow with the number of samples.
+only at its own sample, so memory does not grow with the number of samples. It goes tile by tile,
+and through each tile in phases, each phase in blocks of `lanes` samples: `LOCAL` buffers hold what
+one block of one phase needs, `TILE` buffers what is handed from phase to phase.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 from symopt.source import Span
 from symopt.statements.program import Read, Reduction, Winner
 from symopt.types import Integer, Range, constant
+
+SAMPLE = "sample"  # the index of every pass
 
 
 class Storage(Enum):
@@ -24,7 +29,8 @@ class Storage(Enum):
     GIVEN = "given"  # data, parameters, seeds: the caller's, only read
     OUTPUT = "output"  # the caller's, written
     WORKSPACE = "workspace"  # made once, reused by every call
-    LOCAL = "local"  # one sample's values, per lane
+    LOCAL = "local"  # a block's values, per lane
+    TILE = "tile"  # a tile's values, per block and lane
     PARTIAL = "partial"  # a sum per lane while a pass runs, brought together after it
 
 
@@ -40,7 +46,12 @@ class Buffer:
     @property
     def by_lane(self) -> bool:
         """Whether every lane has elements of its own."""
-        return self.storage in (Storage.LOCAL, Storage.PARTIAL)
+        return self.storage in (Storage.LOCAL, Storage.TILE, Storage.PARTIAL)
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether its values are those of the samples at hand, and gone with them."""
+        return self.storage in (Storage.LOCAL, Storage.TILE)
 
     @property
     def small(self) -> bool:
@@ -49,17 +60,19 @@ class Buffer:
         for size in self.shape:
             count = count * size
         number = count.value
-        return self.by_lane and number is not None and number <= _MOST_ON_STACK
+        most = 0 if self.storage is Storage.TILE else _MOST_ON_STACK
+        return self.by_lane and number is not None and number <= most
 
     @property
     def passed(self) -> bool:
         """Whether the caller passes its address."""
         if self.shape:
             return not self.small
-        return self.storage in (Storage.GIVEN, Storage.OUTPUT)
+        return self.storage in (Storage.GIVEN, Storage.OUTPUT, Storage.TILE)
 
 
-_MOST_ON_STACK = 64
+_MOST_ON_STACK = 64  # elements
+_MOST_COLUMNS_WRITTEN_OUT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +102,59 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a row-major array that belong to the samples at hand, one vector per column.
+
+    Elements `first` and on, of the part of `array` that the axes after `place` span, go to or come
+    from `columns`: to it where the rows are read (`write` is False), from it where they are written.
+    """
+
+    array: str
+    place: tuple[Integer, ...]  # of the leading axes; depends on the sample
+    first: int
+    columns: str  # a buffer of one axis
+    write: bool = False
+
+    @staticmethod
+    def written_out(width: int) -> bool:
+        """Whether so many columns are moved without a loop."""
+        return width <= _MOST_COLUMNS_WRITTEN_OUT
+
+
+Part = Fill | Update | Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Part of a pass: at every point of the loops, for every block of the tile, the body.
+
+    Sums over samples are kept in registers over the blocks of a tile. Those that would need more
+    registers than there are come in `sums`: they run after the body, so many of their elements at
+    a time, through the blocks once more for each lot.
+    """
+
+    loops: tuple[Range, ...]
+    body: tuple[Part, ...]
+    sums: tuple[Update, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
-    """The sample axis: the body runs for `lanes` samples at a time."""
+    """The sample axis, in tiles of `blocks` times `lanes` samples; None: all samples are one tile.
+
+    An update of up to `written_out` operations is emitted once for each of its points.
+    """
 
     loop: Range
     lanes: int
-    body: tuple[Fill | Update, ...]
+    blocks: int | None
+    phases: tuple[Phase, ...]
+    written_out: int = 64
+
+    @property
+    def body(self) -> tuple[Part, ...]:
+        """The parts of all phases."""
+        return tuple(part for phase in self.phases for part in (*phase.body, *phase.sums))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +177,27 @@ class Kernel:
     buffers: Mapping[str, Buffer]
     outputs: tuple[str, ...]
     dims: tuple[str, ...]
+    entries: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # compiled in
 
     @property
     def lanes(self) -> int:
         """The widest pass."""
         return max((node.lanes for node in self.nodes if isinstance(node, Pass)), default=1)
+
+    @property
+    def blocks(self) -> int:
+        """The most blocks in a tile: how often a `TILE` buffer is repeated."""
+        return max((node.blocks or 1 for node in self.nodes if isinstance(node, Pass)), default=1)
+
+    def copies(self, name: str) -> int:
+        """How many values an element of a buffer has room for."""
+        match self.buffers[name].storage:
+            case Storage.TILE:
+                return self.lanes * self.blocks
+            case Storage.LOCAL | Storage.PARTIAL:
+                return self.lanes
+            case _:
+                return 1
 
     @property
     def arguments(self) -> tuple[str, ...]:

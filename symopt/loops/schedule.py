@@ -14,11 +14,23 @@ from dataclasses import dataclass, replace
 
 from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims, written
 from symopt.loops.expand import expand_reductions
-from symopt.loops.program import Buffer, Collect, Fill, Kernel, Node, Pass, Storage, Update
+from symopt.loops.phases import in_one_phase, in_phases
+from symopt.loops.program import (
+    SAMPLE,
+    Buffer,
+    Collect,
+    Fill,
+    Kernel,
+    Node,
+    Part,
+    Pass,
+    Rows,
+    Storage,
+    Update,
+)
+from symopt.loops.sizes import Fixed, sized_range, with_sizes
 from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
 from symopt.types import Integer, Range, index
-
-SAMPLE = "sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +68,15 @@ class _Plan:
         return not set(written(self.program.statements[number])) <= self.local
 
 
-def schedule(program: Program, name: str, options: Options) -> Kernel:
-    """The kernel that computes the outputs of a program."""
+def schedule(
+    program: Program, name: str, options: Options, fixed: Fixed = Fixed()
+) -> Kernel:
+    """The kernel that computes the outputs of a program, for all data that agree with `fixed`."""
     plan = _plan(expand_reductions(program), options)
-    program = plan.program
+    # What runs over samples is found by the names of the sizes, and so before they are numbers.
+    plan = replace(plan, program=with_sizes(plan.program, fixed))
+    program, templates = plan.program, _buffers(plan)
+    buffers = {name: buffer for name, buffer in templates.items() if not buffer.of_samples}
     nodes: list[Node] = []
     filled = _filled(plan)
     nodes.extend(Fill(tensor, value) for tensor, value in filled.items())
@@ -72,9 +89,11 @@ def schedule(program: Program, name: str, options: Options) -> Kernel:
             if lead is not None:
                 passes.setdefault(lead.key, []).append(number)
         for key, sinks in passes.items():
-            nodes.extend(_collected(_pass(plan, key, sinks, options, filled), plan))
-    buffers = _with_partials(_buffers(plan), nodes)
-    return Kernel(name, tuple(nodes), buffers, program.outputs, _dims(nodes, buffers))
+            body = _body(plan, sinks, filled)
+            loop = sized_range(Range(SAMPLE, *key), fixed)
+            nodes.extend(_pass(plan, loop, body, options, templates, buffers))
+    dims = _dims(nodes, buffers)
+    return Kernel(name, tuple(nodes), buffers, program.outputs, dims, fixed.arrays)
 
 
 def _plan(program: Program, options: Options) -> _Plan:
@@ -197,13 +216,8 @@ def _covers(plan: _Plan, number: int) -> bool:
     return reduced == sorted(reduced)
 
 
-def _pass(
-    plan: _Plan,
-    key: Key,
-    sinks: list[int],
-    options: Options,
-    filled: Mapping[str, float],
-) -> Pass:
+def _body(plan: _Plan, sinks: list[int], filled: Mapping[str, float]) -> list[Fill | Update]:
+    """The sinks of a pass and all that they need of their own sample, in order."""
     body: list[Fill | Update] = []
     begun: set[str] = set()
     for number in _with_local_writers(plan, sinks):
@@ -215,24 +229,32 @@ def _pass(
                     identity = IDENTITY[statement.reduction] if name == statement.target else -1.0
                     body.append(Fill(name, identity))
         body.append(_update(plan, number, filled))
-    lower, upper = key
-    return Pass(Range(SAMPLE, lower, upper), _lanes(body, options), tuple(body))
+    return body
 
 
-def _collected(node: Pass, plan: _Plan) -> tuple[Node, ...]:
-    """The pass with its sums over samples taken lane by lane, and brought together after it."""
-    if node.lanes == 1:
-        return (node,)
+def _pass(
+    plan: _Plan,
+    loop: Range,
+    body: list[Fill | Update],
+    options: Options,
+    templates: Mapping[str, Buffer],
+    buffers: dict[str, Buffer],
+) -> tuple[Node, ...]:
+    """A pass, with its sums over samples taken lane by lane and brought together after it."""
+    lanes = _lanes(body, options)
+    if lanes == 1:
+        return (in_one_phase(loop, body, templates, buffers),)
     partials: dict[str, None] = {}
-    body: list[Fill | Update] = []
-    for part in node.body:
+    for number, part in enumerate(body):
         if isinstance(part, Update) and _sums_over_samples(part, plan):
             partials[part.target] = None
-            part = replace(part, target=_partial(part.target))
-        body.append(part)
+            body[number] = replace(part, target=_partial(part.target))
+    for name in partials:
+        shape = templates[name].shape
+        buffers[_partial(name)] = Buffer(_partial(name), shape, Storage.PARTIAL)
     return (
         *(Fill(_partial(name), 0.0) for name in partials),
-        replace(node, body=tuple(body)),
+        in_phases(loop, lanes, body, templates, buffers),
         *(Collect(_partial(name), name) for name in partials),
     )
 
@@ -248,14 +270,6 @@ def _sums_over_samples(update: Update, plan: _Plan) -> bool:
 
 def _partial(name: str) -> str:
     return f"{name}.lanes"
-
-
-def _with_partials(buffers: dict[str, Buffer], nodes: Iterable[Node]) -> dict[str, Buffer]:
-    for node in nodes:
-        if isinstance(node, Collect):
-            shape = buffers[node.target].shape
-            buffers[node.partial] = Buffer(node.partial, shape, Storage.PARTIAL)
-    return buffers
 
 
 def _lanes(body: Iterable[Fill | Update], options: Options) -> int:
@@ -341,16 +355,22 @@ def _buffers(plan: _Plan) -> dict[str, Buffer]:
 def _dims(nodes: Iterable[Node], buffers: Mapping[str, Buffer]) -> tuple[str, ...]:
     """Every dim that a bound, an index or an address mentions."""
     found: set[str] = set()
-    pending = list(nodes)
+    pending: list[Node | Part] = list(nodes)
     for buffer in buffers.values():
         for size in buffer.shape:
             found |= size.dims
     while pending:
         node = pending.pop()
         match node:
-            case Pass(loop, _, body):
+            case Pass(loop):
                 found |= loop.lower.dims | loop.upper.dims
-                pending.extend(body)
+                for phase in node.phases:
+                    for around in phase.loops:
+                        found |= around.lower.dims | around.upper.dims
+                    pending.extend((*phase.body, *phase.sums))
+            case Rows():
+                for place in node.place:
+                    found |= place.dims
             case Update():
                 for loop in node.loops:
                     found |= loop.lower.dims | loop.upper.dims

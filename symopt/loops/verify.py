@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from symopt.loops.program import Collect, Fill, Kernel, Pass, Storage, Update
+from symopt.loops.program import Collect, Fill, Kernel, Pass, Phase, Rows, Storage, Update
 from symopt.types import Integer, Range
 
 
@@ -47,23 +47,59 @@ class _Check:
 
     def run(self, node: Pass) -> None:
         assert node.lanes >= 1
+        assert node.blocks is None or node.blocks >= 1
         self.bounds(node.loop, "a pass")
         self.inside, self.begun = node, set()
         self.indices.add(node.loop.index)
         read_before = set(self.read)
-        for part in node.body:
-            if isinstance(part, Fill):
-                assert self.is_local(part.buffer), f"{part.buffer} is filled once per sample"
-                self.fill(part)
-            else:
-                self.update(part)
+        for phase in node.phases:
+            self.phase(phase, node)
         late = self.begun & read_before
         assert not late, f"{sorted(late)} are written after a node that read them"
         self.no_sideways_reads(node)
         # A later pass starts from nothing: local values are gone.
-        self.ready -= {b.name for b in self.kernel.buffers.values() if b.storage is Storage.LOCAL}
+        self.ready -= {b.name for b in self.kernel.buffers.values() if b.of_samples}
         self.inside = None
         self.indices.discard(node.loop.index)
+
+    def phase(self, phase: Phase, node: Pass) -> None:
+        for loop in phase.loops:
+            self.bounds(loop, "a phase")
+            assert loop.index not in self.indices, f"index {loop.index} runs twice"
+            self.indices.add(loop.index)
+        for part in phase.body:
+            match part:
+                case Fill(name):
+                    assert self.is_local(name), f"{name} is filled once per sample"
+                    self.fill(part)
+                case Rows():
+                    self.rows(part)
+                case Update():
+                    self.update(part)
+        local = {b.name for b in self.kernel.buffers.values() if b.storage is Storage.LOCAL}
+        for update in phase.sums:
+            assert node.blocks is not None, f"{update.target} needs tiles"
+            partial = self.kernel.buffers[update.target].storage is Storage.PARTIAL
+            assert partial, f"{update.target} is no sum over samples"
+            lost = {read.tensor for read in update.reads} & local
+            assert not lost, f"{sorted(map(str, lost))} are gone when {update.target} is summed"
+            self.update(update)
+        self.ready -= local  # a later phase starts with the first block again
+        self.indices -= {loop.index for loop in phase.loops}
+
+    def rows(self, node: Rows) -> None:
+        array, columns = self.kernel.buffers[node.array], self.kernel.buffers[node.columns]
+        assert columns.of_samples and len(columns.shape) == 1, f"{node.columns} cannot hold rows"
+        assert not array.by_lane and not array.integers, f"{node.array} has no rows"
+        assert len(node.place) < len(array.shape), f"{node.array} has fewer axes"
+        self.known(node.place, node.array)
+        source, target = node.array, node.columns
+        if node.write:
+            source, target = target, source
+            assert array.storage is not Storage.GIVEN, f"{target} is only read"
+        assert source in self.ready, f"{source} is moved before it is set"
+        self.ready.add(target)
+        self.begun.add(target)
 
     def collect(self, node: Collect) -> None:
         partial, target = self.kernel.buffers[node.partial], self.kernel.buffers[node.target]
@@ -127,7 +163,7 @@ class _Check:
         for name in targets:
             storage = self.kernel.buffers[name].storage
             assert storage is not Storage.GIVEN, f"{name} is only read"
-            assert self.inside or storage is not Storage.LOCAL, f"{name} is local to no sample"
+            assert self.inside or not self.is_local(name), f"{name} is local to no sample"
             assert self.inside or name not in self.read, f"{name} is written after it was read"
             self.begun.add(name)
             if node.first:
@@ -145,7 +181,7 @@ class _Check:
         buffer = self.kernel.buffers[name]
         assert not buffer.integers, f"{where}: {name} holds indices"
         assert len(place) == len(buffer.shape), f"{where}: {name} has {len(buffer.shape)} axes"
-        assert self.inside or buffer.storage is not Storage.LOCAL, f"{where}: {name} is local"
+        assert self.inside or not buffer.of_samples, f"{where}: {name} is local"
         self.known(place, where)
 
     def known(self, values: Iterable[Integer], where: str) -> None:
@@ -160,4 +196,4 @@ class _Check:
         self.known((loop.lower, loop.upper), where)
 
     def is_local(self, name: str) -> bool:
-        return self.kernel.buffers[name].storage is Storage.LOCAL
+        return self.kernel.buffers[name].of_samples

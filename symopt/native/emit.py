@@ -6,12 +6,28 @@ The entry point takes one pointer: an array of 64-bit slots, first the addresses
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from typing import assert_never
 
-from symopt.loops.program import Collect, Fill, Kernel, Pass, Storage, Update
+from symopt.loops.phases import MOST_REGISTERS, in_registers, points, written_out
+from symopt.loops.program import (
+    Buffer,
+    Collect,
+    Fill,
+    Kernel,
+    Part,
+    Pass,
+    Phase,
+    Rows,
+    Storage,
+    Update,
+)
+from symopt.native.maths import Cpu
 from symopt.native.memory import Memory
+from symopt.native.rows import move_rows
 from symopt.native.scalars import ScalarEmitter
 from symopt.native.text import FLAGS, FunctionText, Value
 from symopt.statements.program import IDENTITY, Read
@@ -27,25 +43,88 @@ attributes #2 = { nounwind willreturn memory(none) noinline alignstack=64
 """
 
 
-def emit_module(kernel: Kernel, *, fma: bool = True) -> str:
-    """The IR of one kernel, complete; `fma` says whether the target has fused multiply-add."""
-    return _KernelEmitter(kernel, fma).module()
+def emit_module(kernel: Kernel, cpu: Cpu = Cpu()) -> str:
+    """The IR of one kernel, complete."""
+    return _KernelEmitter(kernel, cpu).module()
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Registers for sums over samples, by the element that they will be added to."""
+
+    text: FunctionText
+    lanes: int
+    slots: dict[tuple[str, tuple[Integer, ...]], str] = field(default_factory=dict)
+    starts: list[str] = field(default_factory=list)
+
+    def slot(self, target: str, place: tuple[Integer, ...]) -> str:
+        """The register of an element, which starts at 0."""
+        key = target, place
+        if key not in self.slots:
+            slot = self.slots[key] = self.text.alloca("double", True)
+            self.starts.append(f"  store <{self.lanes} x double> zeroinitializer, ptr {slot}")
+        return self.slots[key]
+
+
+def _lots(sums: Sequence[Update]) -> Iterator[tuple[tuple[Update, ...], tuple[Range, ...]]]:
+    """Sums to take together, and loops to run around the blocks for them.
+
+    A rectangle of more elements than there are registers keeps its outer loops; what is left, and
+    what is no rectangle, is taken element by element.
+    """
+    single: list[Update] = []
+    for update in sums:
+        seen = frozenset().union(*(place.indices for place in update.place))
+        loops = [loop for loop in update.loops if loop.index in seen]
+        if any(loop.lower.indices | loop.upper.indices for loop in loops):
+            single.append(update)
+            continue
+        around: list[Range] = []
+        while (points(loops) or 0) > MOST_REGISTERS:
+            around.append(loops.pop(0))
+        rest = tuple(loop for loop in update.loops if loop not in around)
+        if around:
+            yield (replace(update, loops=rest),), tuple(around)
+        else:
+            single.append(update)
+    if single:
+        yield tuple(single), ()
+
+
+def _points(
+    loops: Sequence[Range], fixed: Mapping[str, Integer]
+) -> Iterator[dict[str, Integer]]:
+    """The indices at every point of loops of known length."""
+    if not loops:
+        yield {}
+        return
+    loop, *rest = loops
+    lower, upper = loop.lower.substitute(fixed).value, loop.upper.substitute(fixed).value
+    assert lower is not None and upper is not None
+    for number in range(lower, upper):
+        here = {**fixed, loop.index: constant(number)}
+        for point in _points(rest, here):
+            yield {loop.index: constant(number), **point}
 
 
 @dataclass(slots=True)
 class _KernelEmitter:
     kernel: Kernel
-    fma: bool
+    cpu: Cpu
     text: FunctionText = field(init=False)
     memory: Memory = field(init=False)
     scalars: ScalarEmitter = field(init=False)
     copies: int = 1  # how often the loops around have been written out
+    limit: int = 0  # operations of an update that is written out, in the pass at hand
+    written_out: bool = False  # all loops of the update at hand are
+    around: frozenset[str] = frozenset()  # indices of the loops around the blocks
+    sums: _Sums | None = None  # over samples, of the blocks at hand
 
     def __post_init__(self) -> None:
         arguments = {name: f"%buffer{k}" for k, name in enumerate(self.kernel.arguments)}
         self.text = FunctionText(1)
         self.memory = Memory(self.text, self.kernel, arguments)
-        self.scalars = ScalarEmitter(self.text, self.fma)
+        self.scalars = ScalarEmitter(self.text, self.cpu)
 
     # ── the module ───────────────────────────────────────────────────────────────────────────
 
@@ -96,6 +175,9 @@ class _KernelEmitter:
 
     def _fill(self, fill: Fill) -> None:
         buffer = self.kernel.buffers[fill.buffer]
+        if fill.buffer in self.memory.registers:
+            self.memory.set_all(buffer, self.text.number(fill.value))
+            return
         lanes = self.text.lanes
         if buffer.storage is Storage.PARTIAL:
             self.text.lanes = self.kernel.lanes
@@ -103,6 +185,7 @@ class _KernelEmitter:
         value = self.text.widen(value) if buffer.by_lane else value
         for position in self.memory.positions(buffer):
             self.text.store(value, self.memory.address(buffer, position))
+        self.memory.known.forget(fill.buffer)
         self.text.lanes = lanes
 
     def _collect(self, node: Collect) -> None:
@@ -115,29 +198,118 @@ class _KernelEmitter:
             address = self.memory.address(target, position)
             now = text.load(address, "double", False)
             text.store(text.operate("fadd", now, text.total(lanes), flags=FLAGS), address)
+        self.memory.known.forget(node.target)
         text.lanes = 1
 
     def _pass(self, node: Pass) -> None:
         text, integers = self.text, self.memory.integers
         lower, upper = integers.emit(node.loop.lower), integers.emit(node.loop.upper)
-        with text.loop(lower, upper, node.lanes) as sample:
-            text.lanes = node.lanes
-            self.memory.open_lanes(node, sample, upper)
-            for part in node.body:
-                match part:
-                    case Fill():
-                        self._fill(part)
-                    case Update():
-                        self._update(part)
-                    case _:
-                        assert_never(part)
-            self.memory.close_lanes(node)
+        self.memory.blocks, self.limit = node.blocks or 1, node.written_out
+        if node.blocks is None:
+            (phase,) = node.phases
+            self._phase(node, phase, lower, upper, upper)
+            return
+        size = node.lanes * node.blocks
+        with self.memory.loop(lower, upper, size) as start:
+            beyond = text.operate("add", start, text.integer(size), flags="nsw")
+            end = text.intrinsic("llvm.smin", beyond, upper)
+            for phase in node.phases:
+                self._phase(node, phase, start, end, upper)
+
+    def _phase(self, node: Pass, phase: Phase, start: Value, end: Value, upper: Value) -> None:
+        """The blocks from start to end, at every point of the phase's loops."""
+        with ExitStack() as around:
+            for loop in phase.loops:
+                around.enter_context(self._around(loop))
+            self._blocks(node, start, end, upper, [partial(self._body, phase)])
+            for sums, loops in _lots(phase.sums):
+                with ExitStack() as further:
+                    for loop in loops:
+                        further.enter_context(self._around(loop))
+                    instances = [one for update in sums for one in self._instances(update)]
+                    for first in range(0, len(instances), MOST_REGISTERS):
+                        few = instances[first : first + MOST_REGISTERS]
+                        self._blocks(node, start, end, upper, few)
+
+    @contextmanager
+    def _around(self, loop: Range) -> Iterator[None]:
+        """A loop around the blocks."""
+        indices, before = self.memory.integers.indices, self.around
+        lower, upper = self.memory.integers.emit(loop.lower), self.memory.integers.emit(loop.upper)
+        with self.memory.loop(lower, upper) as number:
+            indices[loop.index] = number
+            self.around = before | {loop.index}
+            yield
+            del indices[loop.index]
+        self.around = before
+
+    def _blocks(
+        self,
+        node: Pass,
+        start: Value,
+        end: Value,
+        upper: Value,
+        body: Iterable[Callable[[], None]],
+    ) -> None:
+        """The body for every block; its sums over samples are in registers meanwhile."""
+        text = self.text
+        before = text.reserve()
+        self.sums = _Sums(text, node.lanes)
+        with self.memory.loop(start, end, node.lanes) as sample:
+            self.memory.open_block(node, sample, start, upper)
+            for part in body:
+                part()
+            self.memory.close_block(node)
+        sums, self.sums = self.sums, None
+        text.lanes = node.lanes
+        text.fill_in(before, sums.starts)
+        for (target, place), slot in sums.slots.items():
+            now = self.memory.load(target, place)
+            total = text.operate("fadd", now, text.load(slot, "double", True), flags=FLAGS)
+            self.memory.store(target, place, total)
+        text.lanes = 1
+
+    def _body(self, phase: Phase) -> None:
+        """The body for one block, with what it computes in registers where that is possible."""
+        buffers = self.kernel.buffers
+        self.memory.registers = kept = in_registers(phase, self.kernel, self.limit)
+        for part in phase.body:
+            self._part(part)
+        for name in sorted(kept):
+            if buffers[name].storage is Storage.TILE:
+                self.memory.flush(name)
+        self.memory.registers = frozenset()
+
+    def _part(self, part: Part) -> None:
+        match part:
+            case Fill():
+                self._fill(part)
+            case Update():
+                self._update(part)
+            case Rows():
+                move_rows(self.memory, part)
+
+    def _instances(self, update: Update) -> Iterator[Callable[[], None]]:
+        """The update at each point of the loops that its target sees, each on its own."""
+        seen = frozenset().union(*(place.indices for place in update.place))
+        outer = [loop for loop in update.loops if loop.index in seen]
+        inner = tuple(loop for loop in update.loops if loop.index not in seen)
+        for point in _points(outer, {}):
+            yield partial(self._at, point, replace(update, loops=inner))
+
+    def _at(self, point: Mapping[str, Integer], update: Update) -> None:
+        fixed = self.memory.integers.fixed
+        fixed.update(point)
+        self._update(update)
+        for name in point:
+            del fixed[name]
 
     def _update(self, update: Update) -> None:
         """A nest; the loops at its end that the target does not see sum into a register."""
         seen = (
             frozenset().union(*(part.indices for part in update.place)) if update.place else set()
         )
+        self.written_out = self.memory.inside and written_out(update, self.limit)
         inner: list[Range] = []
         outer = list(update.loops)
         while outer and outer[-1].index not in seen:
@@ -171,13 +343,14 @@ class _KernelEmitter:
             return
         lower, upper = integers.emit(loop.lower), integers.emit(loop.upper)
         assert self.text.lanes == 1 or not (lower.wide or upper.wide), "ragged lanes"
-        with self.text.loop(lower, upper) as number:
+        with self.memory.loop(lower, upper) as number:
             integers.indices[loop.index] = number
             self._nest(rest, body)
             del integers.indices[loop.index]
 
     def _short(self, count: int) -> bool:
-        return count <= _MOST_UNROLLED and count * self.copies <= _MOST_COPIES
+        few = count <= _MOST_UNROLLED and count * self.copies <= _MOST_COPIES
+        return few or self.written_out
 
     def _assign(self, update: Update) -> None:
         self.memory.store(update.target, update.place, self._value(update))
@@ -191,7 +364,12 @@ class _KernelEmitter:
         text = self.text
         operation = "fadd" if update.reduction == "sum" else "fmul"
         identity = IDENTITY[update.reduction]
-        if inner:
+        if inner and self.written_out:
+            value = text.number(identity)
+            terms = list(self._terms(update, inner))
+            if terms:
+                value = reduce(lambda a, b: text.operate(operation, a, b, flags=FLAGS), terms)
+        elif inner:
             wide = self._is_wide(update)
             slot = text.alloca("double", wide)
             start = text.number(identity)
@@ -204,6 +382,14 @@ class _KernelEmitter:
             self.memory.store(update.target, update.place, value)
         else:
             self._combine(update, operation, value, identity)
+
+    def _terms(self, update: Update, inner: list[Range]) -> Iterator[Value]:
+        fixed = self.memory.integers.fixed
+        for point in _points(inner, fixed):
+            fixed.update(point)
+            yield self._value(update)
+            for name in point:
+                del fixed[name]
 
     def _add_to_slot(self, update: Update, operation: str, slot: str, wide: bool) -> None:
         total = self.text.load(slot, "double", wide)
@@ -230,18 +416,31 @@ class _KernelEmitter:
         buffer = self.kernel.buffers[update.target]
         # In their local values, lanes beyond the end are copies of the last sample; anywhere else
         # they count for nothing.
-        if self.memory.mask is not None and buffer.storage is not Storage.LOCAL:
+        if self.memory.mask is not None and not buffer.of_samples:
             value = text.select(self.memory.mask, text.widen(value), text.number(identity))
-        if text.lanes == 1 or buffer.by_lane or not value.wide:
+        slot = self._register(buffer, update.place)
+        if slot is not None:
+            now = text.load(slot, "double", True)
+            text.store(text.operate(operation, now, text.widen(value), flags=FLAGS), slot)
+        elif text.lanes == 1 or buffer.by_lane or not value.wide:
             now = self.memory.load(update.target, update.place)
             result = text.operate(operation, now, value, flags=FLAGS)
             self.memory.store(update.target, update.place, result)
-            return
-        for lane in range(text.lanes):
-            address = self.memory.element(buffer, update.place, lane)
-            now = text.load(address, "double", False)
-            part = text.lane(value, lane)
-            text.store(text.operate(operation, now, part, flags=FLAGS), address)
+        else:
+            for lane in range(text.lanes):
+                now = self.memory.load_lane(update.target, update.place, lane)
+                part = text.operate(operation, now, text.lane(value, lane), flags=FLAGS)
+                self.memory.store_lane(update.target, update.place, lane, part)
+
+    def _register(self, buffer: Buffer, place: tuple[Integer, ...]) -> str | None:
+        """Where a sum over samples is kept while the blocks go by; None if it stays in memory."""
+        if self.sums is None or buffer.storage is not Storage.PARTIAL:
+            return None
+        integers = self.memory.integers
+        here = tuple(map(integers.closed, place))
+        if any(part.indices - self.around for part in here):
+            return None  # at another element from one step of a loop to the next
+        return self.sums.slot(buffer.name, here)
 
     def _extremum(self, update: Update) -> None:
         """`max` and `min`: the best value at the least position wins; nan stays for good."""

@@ -1,24 +1,31 @@
-"""Calling a kernel: its buffers are made once, and a call only copies the parameters in.
+"""Calling a kernel: its buffers and its table of addresses are made once.
 
-Nothing is converted or looked up per call: the table of addresses is fixed, so a call is one
-foreign call of one pointer.
+A method in native code (`entry.py`) runs it on a caller's arrays. `run` is the long way round: on
+vectors of the function's own, to which everything else is copied first.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from types import MethodType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symopt.loops.program import Buffer, Kernel, Storage
+from symopt.native.entry import Call, entry, make_method, new_lock, padded, pairs
 from symopt.native.jit import Library
 from symopt.types import Integer, evaluate
 
 Vector = NDArray[np.float64]
 _ALIGNMENT = 64
+# A run over more elements than this takes about a microsecond, and gives up the GIL.
+_FEW = 512
 
 
 def aligned_zeros(count: int) -> Vector:
@@ -67,11 +74,84 @@ class NativeFunction:
         numbers = [dims[name] for name in kernel.dims]
         self._table = np.array([*addresses, *numbers], dtype=np.int64)
         self._pointer = ctypes.c_void_p(self._table.ctypes.data)
-        self._entry = library.entry
+        self._entry = entry()
+        self._long = self._elements() > _FEW
+        self._turns = new_lock(self) if self._entry and self._long and self._workspace else None
+        self._call = self._record()
+        self._call_pointer = ctypes.c_void_p(ctypes.addressof(self._call))
 
     def run(self) -> None:
         """Fill the results from the inputs as they are now. Hold the lock."""
-        self._entry(self._pointer)
+        if self._entry is None:
+            self._library.entry(self._pointer)
+        else:
+            self._entry.run(self._call_pointer, self._pointer)
+
+    def method(
+        self, shapes: Sequence[tuple[int, ...]], fallback: MethodType, *, symmetric: bool = False
+    ) -> Callable[..., Any] | None:
+        """A built-in function of the inputs; None where there is no entry.
+
+        It returns the outputs as floats and fresh arrays of these shapes, one after another, or in
+        the arrays of `out=`. What is not plainly right goes to `fallback`, whose name and
+        documentation it has. `symmetric` says that the outputs begin with the lower triangle of a
+        matrix, which is to be completed.
+        """
+        if self._entry is None:
+            return None
+        call = self._record()
+        places, ranges = pairs(self._places(shapes)), pairs(self._ranges())
+        call.slot_count, call.slots = len(self._table), ctypes.addressof(places)
+        call.range_count, call.ranges = len(ranges) // 2, ctypes.addressof(ranges)
+        arrays = [shape for shape in shapes if shape]
+        call.input_count = len(self.inputs)
+        call.first, call.second = padded(vector.shape for vector in self.inputs.values())
+        call.number_count, call.array_count = len(shapes) - len(arrays), len(arrays)
+        call.large, call.small = padded(arrays)
+        call.order = arrays[0][0] if symmetric else 0
+        call.keep = (self, places, ranges)
+        return make_method(self._entry, call, fallback)
+
+    def _record(self) -> Call:
+        """What it takes to run the kernel with some table."""
+        kernel = ctypes.cast(self._library.entry, ctypes.c_void_p).value
+        return Call(kernel=kernel, long=self._long, lock=self._turns)
+
+    def _places(self, shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
+        """Of each slot of the table, the number of the vector it is a part of, and where it is.
+
+        A caller's vectors take the place of the inputs (1 and 2) and of the parts of the result (a
+        number 3, arrays 4 and 5); all other slots stay as they are (0).
+        """
+        assert sum(map(prod, shapes)) == sum(self.sizes), "the shapes are those of all outputs"
+        vectors = [(k, v.ctypes.data, v.nbytes) for k, v in enumerate(self.inputs.values(), 1)]
+        start, arrays = self.result.ctypes.data, itertools.count(4)
+        for shape in shapes:
+            vectors.append((next(arrays) if shape else 3, start, 8 * prod(shape)))
+            start += 8 * prod(shape)
+        found = [(0, int(number)) for number in self._table]
+        for slot in range(len(self._kernel.arguments)):
+            for base, start, size in vectors:
+                if start <= self._table[slot] < start + size:
+                    found[slot] = base, int(self._table[slot]) - start
+        return found
+
+    def _ranges(self) -> list[tuple[int, int]]:
+        """Where the kernel reads bound data: addresses, and how many bytes."""
+        return [(self._data[name].ctypes.data, self._data[name].nbytes) for name in self._read]
+
+    @property
+    def _read(self) -> list[str]:
+        names = self._kernel.arguments
+        given = (n for n in names if self._kernel.buffers[n].storage is Storage.GIVEN)
+        return [name for name in given if name not in self._flat]
+
+    def _elements(self) -> int:
+        """The elements of all that a run reads and writes, which its time goes with."""
+        vectors = [*self.inputs.values(), self.result, *self._workspace]
+        return sum(array.size for array in (*vectors, *(self._data[name] for name in self._read)))
+
+    # ── buffers ──────────────────────────────────────────────────────────────────────────────
 
     def _shape(self, buffer: Buffer) -> tuple[int, ...]:
         return tuple(max(self._number(size), 0) for size in buffer.shape)
@@ -88,17 +168,16 @@ class NativeFunction:
             case Storage.OUTPUT:
                 part = self.parts[name]
                 return part.ctypes.data if part.size else self._nothing(buffer)
-            case Storage.WORKSPACE | Storage.LOCAL | Storage.PARTIAL:
+            case Storage.WORKSPACE | Storage.LOCAL | Storage.TILE | Storage.PARTIAL:
                 size = int(np.prod(self._shape(buffer), dtype=np.int64))
                 if not size:
                     return self._nothing(buffer)
-                local = buffer.by_lane
-                return self._scratch(size * self._kernel.lanes if local else size)
+                return self._scratch(size * self._kernel.copies(name))
 
     def _nothing(self, buffer: Buffer) -> int:
         """Room to read where there is nothing: a clamped read of an empty axis reads element 0."""
         count = int(np.prod([max(size, 1) for size in self._shape(buffer)], dtype=np.int64))
-        return self._scratch(count * self._kernel.lanes)
+        return self._scratch(count * self._kernel.copies(buffer.name))
 
     def _scratch(self, count: int) -> int:
         block = aligned_zeros(count)

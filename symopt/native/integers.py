@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symopt.native.text import FunctionText, Value
 from symopt.types import Atom, Clamp, Dim, Entry, Index, Integer, Quotient, Remainder
 
@@ -20,10 +23,16 @@ class IntegerEmitter:
     shapes: Mapping[str, tuple[Integer, ...]]
     indices: dict[str, Value] = field(default_factory=dict)
     fixed: dict[str, Integer] = field(default_factory=dict)  # indices of unrolled loops
+    entries: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # arrays compiled in
+
+    def closed(self, value: Integer) -> Integer:
+        """The polynomial with what is known now as numbers."""
+        value = value.substitute(self.fixed)
+        return value.with_entries(self.entries) if value.tensors & self.entries.keys() else value
 
     def emit(self, value: Integer) -> Value:
         """The value of a polynomial."""
-        value = value.substitute(self.fixed)
+        value = self.closed(value)
         total: Value | None = None
         for monomial, coefficient in value.terms:
             product: Value | None = None

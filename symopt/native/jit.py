@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import threading
-import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from symopt.clock import Clock
 from symopt.diagnostics import CompileError
+from symopt.native.maths import Cpu
 
 # The pass list and code generation options are measured choices: docs/decisions.
 _PASSES = (
@@ -17,10 +18,6 @@ _PASSES = (
     "sroa",
     "reassociate",
     "instruction_combine",
-    "new_gvn",
-    "reassociate",
-    "instruction_combine",
-    "new_gvn",
     "aggressive_dce",
 )
 _lock = threading.Lock()
@@ -61,13 +58,14 @@ def _linker() -> Any:
 
 
 @cache
-def has_fma() -> bool:
-    """Whether this CPU multiplies and adds with one rounding."""
+def host() -> Cpu:
+    """What this process's CPU can do."""
     import llvmlite.binding as llvm
 
     features = llvm.get_host_cpu_features()
-    # Every 64-bit ARM has it, and does not list it.
-    return bool(features.get("fma")) or _machine().triple.startswith("aarch64")
+    # Every 64-bit ARM has fused multiply-add, and does not list it.
+    fma = bool(features.get("fma")) or _machine().triple.startswith("aarch64")
+    return Cpu(fma=fma, scalef=bool(features.get("avx512f")))
 
 
 def optimized(ir: str) -> Any:
@@ -96,11 +94,11 @@ def compile_ir(ir: str, name: str) -> Library:
     import llvmlite.binding as llvm
 
     with _lock:
-        start = time.perf_counter()
+        clock = Clock()
         module = optimized(ir)
-        passed = time.perf_counter()
+        clock.lap("passes")
         image = _machine().emit_object(module)
-        generated = time.perf_counter()
+        clock.lap("code")
         library = f"symopt.{next(_serial)}"
         tracker = (
             llvm.JITLibraryBuilder()
@@ -110,10 +108,5 @@ def compile_ir(ir: str, name: str) -> Library:
             .link(_linker(), library)
         )
         entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(tracker[name])
-        linked = time.perf_counter()
-    seconds = {
-        "passes": passed - start,
-        "code": generated - passed,
-        "link": linked - generated,
-    }
-    return Library(entry, tracker, seconds)
+        clock.lap("link")
+    return Library(entry, tracker, clock.seconds)

@@ -76,31 +76,50 @@ _COS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Cpu:
+    """What the code may use of a processor beyond the common ground.
+
+    `fma` is multiplication and addition with one rounding; `scalef` (AVX-512) is a product with a
+    power of two in one instruction.
+    """
+
+    fma: bool = True
+    scalef: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Maths:
-    """Emits functions into one text. Without `fma` products and sums round separately."""
+    """Emits functions into one text. Without fused multiply-add, both operations round."""
 
     text: FunctionText
-    fma: bool = True
+    cpu: Cpu = Cpu()
 
     # ── exponentials ─────────────────────────────────────────────────────────────────────────
 
     def exp(self, x: Value) -> Value:
-        """2^n·e^r; two scale factors make results below 2^-1022 right."""
+        """2^n·e^r."""
         x = self._clamp(x, -746.0, 710.0)
         whole, shifted = self._rounded(x, _LOG2_E)
-        r = self._reduced(x, whole)
-        first, second = self._scales(shifted)
-        tail = self._fused(self._mul(r, r), self._polynomial(r, _EXP), r)
-        return self._mul(self._mul(self._add(self._number(1.0), tail), first), second)
+        return self._scaled(self._exp_near_zero(self._reduced(x, whole)), whole, shifted)
 
     def exp2(self, x: Value) -> Value:
         x = self._clamp(x, -1076.0, 1025.0)
         shifted = self._add(x, self._number(_SHIFT))
         whole = self._sub(shifted, self._number(_SHIFT))
         r = self._mul(self._sub(x, whole), self._number(0.6931471805599453))
-        first, second = self._scales(shifted)
+        return self._scaled(self._exp_near_zero(r), whole, shifted)
+
+    def _exp_near_zero(self, r: Value) -> Value:
         tail = self._fused(self._mul(r, r), self._polynomial(r, _EXP), r)
-        return self._mul(self._mul(self._add(self._number(1.0), tail), first), second)
+        return self._add(self._number(1.0), tail)
+
+    def _scaled(self, value: Value, whole: Value, shifted: Value) -> Value:
+        """value·2^n, rounded once; two factors make results below 2^-1022 right."""
+        text = self.text
+        if self.cpu.scalef and value.wide and text.lanes == 8:
+            return text.scaled_by_power(value, whole)
+        first, second = self._scales(shifted)
+        return self._mul(self._mul(value, first), second)
 
     def expm1(self, x: Value) -> Value:
         """2^n·(e^r - 1) + (2^n - 1), each part exact or small."""
@@ -317,7 +336,7 @@ class Maths:
 
     def _fused(self, a: Value, b: Value, c: Value) -> Value:
         """a·b + c, rounded once where the target can."""
-        if self.fma:
+        if self.cpu.fma:
             return self.text.intrinsic("llvm.fma", a, b, c)
         return self._add(self._mul(a, b), c)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from symopt.derive.forward import flat_place
-from symopt.loops.program import Buffer, Kernel, Pass, Storage
-from symopt.loops.schedule import SAMPLE
+from symopt.derive.blocks import flat_place
+from symopt.loops.program import SAMPLE, Buffer, Kernel, Pass, Storage
 from symopt.native.integers import IntegerEmitter
+from symopt.native.known import Known
 from symopt.native.text import FunctionText, Value
-from symopt.types import Integer, index
+from symopt.types import Integer, constant, index
 
 _BLOCK, _LAST = "sample.block", "sample.last"  # the first sample of the lanes; the last of all
 
@@ -29,17 +30,25 @@ class Memory:
     integers: IntegerEmitter = field(init=False)
     bases: dict[str, str] = field(init=False)  # addresses of arrays; slots of registers
     mask: Value | None = None
+    _flat: dict[tuple[str, tuple[Integer, ...]], Integer] = field(default_factory=dict)
+    inside: bool = False  # a block of samples
+    samples: list[Value] = field(default_factory=list)  # the sample of each lane, as scalars
+    known: Known = field(default_factory=Known)  # elements at hand
+    registers: frozenset[str] = frozenset()  # buffers whose elements are only ever at hand
+    blocks: int = 1  # in a tile of the pass at hand
+    offset: Value | None = None  # of the block at hand in its tile
 
     def __post_init__(self) -> None:
         dims = {name: Value(f"%dim{k}", "i64") for k, name in enumerate(self.kernel.dims)}
         shapes = {name: buffer.shape for name, buffer in self.kernel.buffers.items()}
         self.bases = dict(self.arguments)
-        self.integers = IntegerEmitter(self.text, dims, self.bases, shapes)
+        entries = self.kernel.entries
+        self.integers = IntegerEmitter(self.text, dims, self.bases, shapes, entries=entries)
 
     def open_registers(self) -> None:
         """Slots for buffers of one number and for small arrays; what is given is loaded at once."""
         for name, buffer in self.kernel.buffers.items():
-            if buffer.shape and not buffer.small:
+            if (buffer.shape and not buffer.small) or buffer.storage is Storage.TILE:
                 continue
             address = self.bases.get(name)
             self.text.lanes = self.kernel.lanes if buffer.by_lane else 1
@@ -58,9 +67,11 @@ class Memory:
                 value = self.text.load(self.bases[name], "double", False)
                 self.text.store(value, self.arguments[name])
 
-    def open_lanes(self, node: Pass, sample: Value, upper: Value) -> None:
+    def open_block(self, node: Pass, sample: Value, start: Value, upper: Value) -> None:
         """The sample of each lane; lanes beyond the end repeat the last sample, masked out."""
         text = self.text
+        text.lanes, self.inside = node.lanes, True
+        self.offset = text.operate("sub", sample, start, flags="nsw")
         if node.lanes == 1:
             self.integers.indices[node.loop.index] = Value(sample.text, "i64", True)
             return
@@ -72,12 +83,34 @@ class Memory:
         self.integers.indices[_BLOCK] = sample
         self.integers.indices[_LAST] = last
 
-    def close_lanes(self, node: Pass) -> None:
-        """The pass is over: nothing differs by lane."""
-        self.mask = None
+    def close_block(self, node: Pass) -> None:
+        """Outside the blocks nothing differs by lane."""
+        self.mask, self.inside = None, False
+        self.samples = []
         self.text.lanes = 1
         for name in (node.loop.index, _BLOCK, _LAST):
             self.integers.indices.pop(name, None)
+
+    def at_block(self, position: Integer) -> Integer:
+        """A position at the first sample of the block."""
+        return position.substitute({SAMPLE: index(_BLOCK)})
+
+    def beyond_block(self) -> Integer:
+        """How many samples there are after the first of the block."""
+        return index(_LAST) - index(_BLOCK)
+
+    @contextmanager
+    def at_lane(self, lane: int) -> Iterator[None]:
+        """Indices are those of one lane."""
+        indices, text = self.integers.indices, self.text
+        if not self.samples:
+            block, last = indices[_BLOCK], indices[_LAST]
+            for k in range(text.lanes):
+                here = text.operate("add", block, text.integer(k), flags="nsw")
+                self.samples.append(text.intrinsic("llvm.smin", here, last))
+        wide, indices[SAMPLE] = indices[SAMPLE], self.samples[lane]
+        yield
+        indices[SAMPLE] = wide
 
     def positions(self, buffer: Buffer) -> Iterator[Value]:
         """The place of every element: one after another if they are few, else in a loop."""
@@ -91,27 +124,103 @@ class Memory:
                 "llvm.smax", self.integers.emit(size), self.text.integer(0)
             )
             total = self.text.operate("mul", total, extent, flags="nsw")
-        with self.text.loop(self.text.integer(0), total) as position:
+        with self.loop(self.text.integer(0), total) as position:
             yield position
+
+    @contextmanager
+    def loop(self, lower: Value, upper: Value, step: int = 1) -> Iterator[Value]:
+        """A counted loop: of the elements at hand, those that nothing changes stay so."""
+
+        def fixed(name: str) -> bool:
+            return name in self.registers or self.kernel.buffers[name].storage is Storage.GIVEN
+
+        before = self.known.of(fixed)
+        self.known = before.of(fixed)
+        with self.text.loop(lower, upper, step) as number:
+            yield number
+        self.known = before
+
+    def position(self, buffer: Buffer, place: tuple[Integer, ...]) -> Integer:
+        """The position of an element, its open indices those of loops that are not written out."""
+        key = buffer.name, place
+        if key not in self._flat:
+            self._flat[key] = flat_place(place, buffer.shape)
+        return self.integers.closed(self._flat[key])
 
     def held(self, name: str, place: tuple[Integer, ...], lane: int | None) -> Value:
         """An element, or what one lane's element holds."""
-        if lane is None:
-            return self.load(name, place)
-        return self.text.load(self.element(self.kernel.buffers[name], place, lane), "double", False)
+        return self.load(name, place) if lane is None else self.load_lane(name, place, lane)
 
     def hold(self, name: str, place: tuple[Integer, ...], lane: int | None, value: Value) -> None:
         if lane is None:
             self.store(name, place, value)
         else:
-            self.text.store(value, self.element(self.kernel.buffers[name], place, lane))
+            self.store_lane(name, place, lane, value)
+
+    def load_lane(self, name: str, place: tuple[Integer, ...], lane: int) -> Value:
+        """One lane's element."""
+        buffer = self.kernel.buffers[name]
+        where = self.integers.emit(self.position(buffer, place))
+        return self.text.load(self.element(buffer, where, lane), "double", False)
+
+    def store_lane(self, name: str, place: tuple[Integer, ...], lane: int, value: Value) -> None:
+        buffer = self.kernel.buffers[name]
+        where = self.integers.emit(self.position(buffer, place))
+        self.text.store(value, self.element(buffer, where, lane))
+        self.known.forget(name)
 
     def load(self, name: str, place: tuple[Integer, ...]) -> Value:
-        text = self.text
         buffer = self.kernel.buffers[name]
-        if not buffer.shape:
-            return text.load(self.bases[name], "double", buffer.by_lane)
-        block = self._block(buffer, place)
+        position = self.position(buffer, place)
+        if name in self.registers and position.value is None:
+            return self._chosen(name, position)
+        value = self.known.get(name, position)
+        if value is None:
+            assert name not in self.registers, f"{name}[{position}] is read before it is set"
+            value = self._load(buffer, position)
+            self.known.put(name, position, value)
+        return value
+
+    def _chosen(self, name: str, position: Integer) -> Value:
+        """The register that each lane's position names."""
+        text, where = self.text, self.integers.emit(position)
+        found = text.widen(text.number(0.0))  # of a buffer without elements
+        for count, (number, value) in enumerate(self.known.numbered(name)):
+            here = text.compare("icmp eq", where, text.integer(number))
+            found = text.select(here, value, found) if count else value
+        return found
+
+    def store(self, name: str, place: tuple[Integer, ...], value: Value) -> None:
+        buffer = self.kernel.buffers[name]
+        position = self.position(buffer, place)
+        if buffer.by_lane:
+            value = self.text.widen(value)
+        if name in self.registers and position.value is None:
+            where = self.integers.emit(position)
+            for number, before in self.known.numbered(name):
+                here = self.text.compare("icmp eq", where, self.text.integer(number))
+                self.known.put(name, constant(number), self.text.select(here, value, before))
+            return
+        if name not in self.registers:
+            self._store(buffer, position, value)
+            self.known.forget(name, position)
+        if buffer.by_lane or value.wide == (SAMPLE in position.indices and not position.tensors):
+            self.known.put(name, position, value)
+
+    def set_all(self, buffer: Buffer, value: Value) -> None:
+        """Every register of a buffer becomes a value."""
+        for number in range(_extent(buffer.shape)):
+            self.known.put(buffer.name, constant(number), self.text.widen(value))
+
+    def flush(self, name: str) -> None:
+        """Writes the registers of a buffer to its place in memory."""
+        buffer = self.kernel.buffers[name]
+        for number, value in self.known.numbered(name):
+            self._store(buffer, constant(number), value)
+
+    def _load(self, buffer: Buffer, position: Integer) -> Value:
+        text = self.text
+        block = self._block(buffer, position)
         if block is not None:
             # Lanes beyond the end read the last sample once more.
             assert self.mask is not None
@@ -119,77 +228,68 @@ class Memory:
             last = text.load(address, "double", False)
             pointer = self.address(buffer, self.integers.emit(block + index(_BLOCK)))
             return text.load_block(pointer, "double", self.mask, last)
-        position = self.integers.flat(place, buffer.shape)
-        if not position.wide or text.lanes == 1:
-            value = text.load(self.address(buffer, position), "double", buffer.by_lane)
-            return Value(value.text, value.kind, buffer.by_lane or position.wide)
+        where = self.integers.emit(position)
+        if not where.wide or text.lanes == 1:
+            value = text.load(self.address(buffer, where), "double", buffer.by_lane)
+            return Value(value.text, value.kind, buffer.by_lane or where.wide)
         parts = [
-            text.load(self.element(buffer, place, lane, position), "double", False)
+            text.load(self.element(buffer, where, lane), "double", False)
             for lane in range(text.lanes)
         ]
         return text.from_lanes(parts)
 
-    def store(self, name: str, place: tuple[Integer, ...], value: Value) -> None:
+    def _store(self, buffer: Buffer, position: Integer, value: Value) -> None:
         text = self.text
-        buffer = self.kernel.buffers[name]
-        if not buffer.shape:
-            text.store(text.widen(value) if buffer.by_lane else value, self.bases[name])
-            return
-        block = self._block(buffer, place)
+        block = self._block(buffer, position)
         if block is not None:
             assert self.mask is not None
             pointer = self.address(buffer, self.integers.emit(block + index(_BLOCK)))
             text.store_block(text.widen(value), pointer, self.mask)
             return
-        position = self.integers.flat(place, buffer.shape)
-        if text.lanes == 1 or (buffer.by_lane and not position.wide):
-            stored = text.widen(value) if buffer.by_lane else value
-            text.store(stored, self.address(buffer, position))
+        where = self.integers.emit(position)
+        if text.lanes == 1 or (buffer.by_lane and not where.wide):
+            text.store(value, self.address(buffer, where))
             return
-        if not position.wide:
-            text.store(text.lane(value, 0), self.address(buffer, position))
+        if not where.wide:
+            text.store(text.lane(value, 0), self.address(buffer, where))
             return
         # Lanes beyond the end write the last sample's value once more.
         for lane in range(text.lanes):
-            address = self.element(buffer, place, lane, position)
-            text.store(text.lane(value, lane), address)
+            text.store(text.lane(value, lane), self.element(buffer, where, lane))
 
-    def _block(self, buffer: Buffer, place: tuple[Integer, ...]) -> Integer | None:
+    def _block(self, buffer: Buffer, position: Integer) -> Integer | None:
         """What is left of the position, less the sample, where samples lie one after another."""
         if self.mask is None or buffer.by_lane:
             return None
-        rest = flat_place(place, buffer.shape).substitute(self.integers.fixed) - index(SAMPLE)
+        rest = position - index(SAMPLE)
         return None if SAMPLE in rest.indices else rest
 
-    def address(self, buffer: Buffer, position: Value) -> str:
+    def spot(self, buffer: Buffer, *place: Integer) -> str:
         """The address of an element whose place is the same for all lanes."""
-        stride = self.text.lanes if buffer.by_lane else 1
-        return self.text.element(self.bases[buffer.name], position, stride=stride)
+        if not buffer.shape and buffer.storage is not Storage.TILE:
+            return self.bases[buffer.name]
+        return self.address(buffer, self.integers.flat(place, buffer.shape))
 
-    def element(
-        self,
-        buffer: Buffer,
-        place: tuple[Integer, ...],
-        lane: int,
-        position: Value | None = None,
-    ) -> str:
+    def address(self, buffer: Buffer, position: Value) -> str:
+        """The address of an element whose position is the same for all lanes."""
+        base = self.bases[buffer.name]
+        if buffer.storage is not Storage.TILE:
+            return self.text.element(base, position, stride=self.text.lanes if buffer.by_lane else 1)
+        assert self.offset is not None
+        here = self.text.element(base, self.offset)
+        return self.text.element(here, position, stride=self.text.lanes * self.blocks)
+
+    def element(self, buffer: Buffer, position: Value, lane: int) -> str:
         """The address of one lane's element."""
         text = self.text
-        if not buffer.shape:
-            return self.bases[buffer.name]
-        position = position or self.integers.flat(place, buffer.shape)
-        here = text.lane(position, lane)
-        if not buffer.by_lane or text.lanes == 1:
-            return text.element(self.bases[buffer.name], here)
-        scaled = text.operate("mul", here, text.integer(text.lanes), flags="nsw")
-        offset = text.operate("add", scaled, text.integer(lane), flags="nsw")
-        return text.element(self.bases[buffer.name], offset)
+        start = self.address(buffer, text.lane(position, lane))
+        return text.element(start, text.integer(lane)) if buffer.by_lane else start
 
 
 def _extent(shape: tuple[Integer, ...]) -> int:
-    """How many elements a shape of known sizes has."""
-    count = 1
+    """How many elements a shape of known extent has."""
+    count = constant(1)
     for size in shape:
-        assert size.value is not None
-        count *= max(size.value, 0)
-    return count
+        count = count * size
+    assert count.value is not None
+    return max(count.value, 0)

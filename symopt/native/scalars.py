@@ -33,7 +33,7 @@ class ScalarEmitter:
     """
 
     text: FunctionText
-    fma: bool = True
+    cpu: maths.Cpu = maths.Cpu()
     flags: str = FLAGS
     inlined: int = 0  # elementary functions written out so far
 
@@ -157,11 +157,11 @@ class ScalarEmitter:
         """A function of our own: inline, or called once many are, for code has to stay small."""
         if self.inlined < _MOST_INLINED:
             self.inlined += 1
-            return maths.FUNCTIONS[name](maths.Maths(self.text, self.fma), x)
+            return maths.FUNCTIONS[name](maths.Maths(self.text, self.cpu), x)
         return self.text.call_own(
             name.removeprefix("llvm."),
             x,
-            lambda text, y: maths.FUNCTIONS[name](maths.Maths(text, self.fma), y),
+            lambda text, y: maths.FUNCTIONS[name](maths.Maths(text, self.cpu), y),
         )
 
     # ── operations known by name ─────────────────────────────────────────────────────────────

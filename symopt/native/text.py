@@ -26,6 +26,10 @@ def double_text(value: float) -> str:
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
 
+def _vector(count: int) -> str:
+    return f"<{count} x double>"
+
+
 @dataclass(slots=True)
 class FunctionText:
     """The body of one function as it is written."""
@@ -36,6 +40,7 @@ class FunctionText:
     declarations: dict[str, str] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)  # our own, called
     block: str = "entry"
+    at_hand: dict[tuple[str, bool], Value] = field(default_factory=dict)
     _count: int = 0
 
     def name(self, stem: str = "v") -> str:
@@ -51,10 +56,32 @@ class FunctionText:
     def line(self, text: str) -> None:
         self.lines.append("  " + text)
 
-    def assign(self, text: str, kind: Kind, wide: bool) -> Value:
+    def reserve(self) -> int:
+        """A place for lines that are only known later."""
+        self.lines.append("")
+        return len(self.lines) - 1
+
+    def fill_in(self, place: int, lines: list[str]) -> None:
+        self.lines[place] = "\n".join(lines)
+
+    def assign(self, text: str, kind: Kind, wide: bool, *, pure: bool = True) -> Value:
+        """The value of an instruction; of a pure one that is at hand already, that value."""
+        key = text, wide
+        if pure and key in self.at_hand:
+            return self.at_hand[key]
         name = self.name()
         self.line(f"{name} = {text}")
-        return Value(name, kind, wide)
+        value = Value(name, kind, wide)
+        if pure:
+            self.at_hand[key] = value
+        return value
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Code that may not run, or many times: what it computes is not at hand after it."""
+        before, self.at_hand = self.at_hand, dict(self.at_hand)
+        yield
+        self.at_hand = before
 
     def start_block(self, label: str) -> None:
         self.lines.append(f"{label}:")
@@ -147,6 +174,15 @@ class FunctionText:
         words = f"call {flags}".strip()
         return self.assign(f"{words} {type_name} {full}({arguments})", kind, wide)
 
+    def scaled_by_power(self, value: Value, power: Value) -> Value:
+        """value·2^power of eight lanes, by AVX-512."""
+        name = "@llvm.x86.avx512.mask.scalef.pd.512"
+        eight = "<8 x double>"
+        self.declare(name, f"declare {eight} {name}({eight}, {eight}, {eight}, i8, i32)")
+        operands = f"{eight} {value.text}, {eight} {power.text}, {eight} zeroinitializer"
+        # All lanes, rounded as everything else is.
+        return self.assign(f"call {eight} {name}({operands}, i8 -1, i32 4)", "double", True)
+
     def library_call(self, name: str, *operands: Value) -> Value:
         """A call of a C library function of doubles, lane by lane."""
         values = self.matched(*operands)
@@ -190,7 +226,8 @@ class FunctionText:
         return name
 
     def load(self, pointer: str, kind: Kind, wide: bool) -> Value:
-        return self.assign(f"load {self.type_name(kind, wide)}, ptr {pointer}, align 8", kind, wide)
+        text = f"load {self.type_name(kind, wide)}, ptr {pointer}, align 8"
+        return self.assign(text, kind, wide, pure=False)
 
     def store(self, value: Value, pointer: str) -> None:
         self.line(f"store {self.type_of(value)} {value.text}, ptr {pointer}, align 8")
@@ -203,7 +240,7 @@ class FunctionText:
         otherwise = self.widen(otherwise)
         arguments = f"ptr {pointer}, i32 8, {self.type_of(mask)} {mask.text}"
         return self.assign(
-            f"call {vector} {name}({arguments}, {vector} {otherwise.text})", kind, True
+            f"call {vector} {name}({arguments}, {vector} {otherwise.text})", kind, True, pure=False
         )
 
     def store_block(self, value: Value, pointer: str, mask: Value) -> None:
@@ -213,6 +250,36 @@ class FunctionText:
         self.declare(name, f"declare void {name}({vector}, ptr, i32, {self.type_of(mask)})")
         arguments = f"{vector} {value.text}, ptr {pointer}, i32 8"
         self.line(f"call void {name}({arguments}, {self.type_of(mask)} {mask.text})")
+
+    def load_part(self, pointer: str, count: int) -> Value:
+        """Some elements in a row, as a vector of that many: for `joined` or `padded` only."""
+        text = f"load {_vector(count)}, ptr {pointer}, align 8"
+        return self.assign(text, "double", True, pure=False)
+
+    def padded(self, part: Value, count: int, size: int) -> Value:
+        """A part with more elements, undefined ones, at its end."""
+        order = [k if k < count else -1 for k in range(size)]
+        return self._shuffle(part, part, count, order)
+
+    def joined(self, low: Value, high: Value, count: int) -> Value:
+        """Two parts of `count` elements as one vector."""
+        return self._shuffle(low, high, count, list(range(2 * count)))
+
+    def shuffled(self, a: Value, b: Value, order: list[int]) -> Value:
+        """Elements of two wide values, counted through both."""
+        return self._shuffle(a, b, self.lanes, order)
+
+    def _shuffle(self, a: Value, b: Value, count: int, order: list[int]) -> Value:
+        vector = _vector(count)
+        places = ", ".join("i32 poison" if k < 0 else f"i32 {k}" for k in order)
+        mask = f"<{len(order)} x i32> <{places}>"
+        text = f"shufflevector {vector} {a.text}, {vector} {b.text}, {mask}"
+        return self.assign(text, "double", True)
+
+    def store_part(self, value: Value, start: int, count: int, pointer: str) -> None:
+        """Some elements of a wide value, to places in a row."""
+        part = self._shuffle(value, value, self.lanes, list(range(start, start + count)))
+        self.line(f"store {_vector(count)} {part.text}, ptr {pointer}, align 8")
 
     def total(self, value: Value) -> Value:
         """The sum over the lanes."""
@@ -230,11 +297,12 @@ class FunctionText:
     def element(self, base: str, place: Value, *, stride: int = 1) -> str:
         """The address of an element; places count doubles, `stride` of them each."""
         offset = place
-        if stride != 1:
+        if place.text.lstrip("-").isdigit():
+            offset = self.integer(int(place.text) * stride)
+        elif stride != 1:
             offset = self.operate("mul", place, self.integer(stride), flags="nsw")
-        name = self.name("p")
-        self.line(f"{name} = getelementptr inbounds double, ptr {base}, i64 {offset.text}")
-        return name
+        text = f"getelementptr inbounds double, ptr {base}, i64 {offset.text}"
+        return self.assign(text, "i64", False).text
 
     # ── control ──────────────────────────────────────────────────────────────────────────────
 
@@ -251,7 +319,8 @@ class FunctionText:
         before = self.block
         self.line(f"br i1 {hit.text}, label %{rare}, label %{after}")
         self.start_block(rare)
-        value = other()
+        with self.inside():
+            value = other()
         source = self.block
         self.line(f"br label %{after}")
         self.start_block(after)
@@ -259,6 +328,7 @@ class FunctionText:
             f"phi {self.type_of(usual)} [ {usual.text}, %{before} ], [ {value.text}, %{source} ]",
             usual.kind,
             usual.wide,
+            pure=False,
         )
 
     @contextmanager
@@ -275,7 +345,8 @@ class FunctionText:
         test = self.compare("icmp slt", Value(index, "i64"), upper)
         self.line(f"br i1 {test.text}, label %{body}, label %{end}")
         self.start_block(body)
-        yield Value(index, "i64")
+        with self.inside():
+            yield Value(index, "i64")
         self.line(f"{following} = add nsw i64 {index}, {step}")
         self.line(f"br label %{head}")
         self.lines[slot] = (

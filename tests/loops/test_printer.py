@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy
 
 from symopt.loops.printer import print_kernel
-from symopt.loops.program import Buffer, Fill, Kernel, Pass, Storage, Update
+from symopt.loops.program import Buffer, Fill, Kernel, Pass, Phase, Storage, Update
 from symopt.statements.program import count_of, read_of
 from symopt.types import Range, constant, dim, index
 
@@ -30,7 +30,7 @@ def test_nodes_are_indented_as_they_nest() -> None:
         Buffer("s", (), Storage.OUTPUT),
         Buffer("y", (n,), Storage.OUTPUT),
     )
-    loop = Pass(Range("sample", constant(1), n), 8, body)
+    loop = Pass(Range("sample", constant(1), n), 8, None, (Phase((), body),))
     kernel = Kernel(
         "f", (Fill("s", 0.0), loop), {b.name: b for b in buffers}, ("s", "y"), ("d", "n")
     )

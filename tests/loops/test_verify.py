@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from symopt.loops.program import Buffer, Fill, Kernel, Node, Pass, Storage, Update
+from symopt.loops.program import Buffer, Fill, Kernel, Node, Pass, Phase, Storage, Update
 from symopt.loops.verify import verify
 from symopt.statements.program import read_of
 from symopt.types import Integer, Range, constant, dim, index
@@ -37,7 +37,7 @@ def _kernel(*nodes: Node) -> Kernel:
 
 
 def _pass(*body: Fill | Update) -> Pass:
-    return Pass(LOOP, 8, body)
+    return Pass(LOOP, 8, None, (Phase((), body),))
 
 
 def _at(place: Integer) -> Update:

@@ -13,22 +13,24 @@ import pytest
 from symopt.loops.schedule import Options
 from symopt.model import Model
 from symopt.native.emit import ATTRIBUTES
-from symopt.native.jit import Library, compile_ir
-from symopt.native.maths import FUNCTIONS, Maths
+from symopt.native.jit import Library, compile_ir, host
+from symopt.native.maths import FUNCTIONS, Cpu, Maths
 from symopt.native.text import FunctionText, Value
 from symopt.source import Source
 
 WIDTHS = (1, 4, 8)
+HOST = host()
+CPUS = tuple({HOST, Cpu(), Cpu(fma=False)})
 COUNT = 1500
 
 
 @cache
-def compiled(name: str, lanes: int, fma: bool) -> Library:
+def compiled(name: str, lanes: int, cpu: Cpu) -> Library:
     """A function from one array to another."""
     text = FunctionText(lanes)
     with text.loop(Value("0", "i64"), Value("%count", "i64"), lanes) as place:
         x = text.load(text.element("%x", place), "double", True)
-        text.store(FUNCTIONS[name](Maths(text, fma), x), text.element("%y", place))
+        text.store(FUNCTIONS[name](Maths(text, cpu), x), text.element("%y", place))
     lines = [
         *text.declarations.values(),
         "define void @apply(ptr %table) #0 {",
@@ -47,11 +49,11 @@ def compiled(name: str, lanes: int, fma: bool) -> Library:
     return compile_ir("\n".join(lines), "apply")
 
 
-def apply(name: str, x: np.ndarray, lanes: int = 8, fma: bool = True) -> np.ndarray:
+def apply(name: str, x: np.ndarray, lanes: int = 8, cpu: Cpu = HOST) -> np.ndarray:
     padded = np.concatenate([x, np.zeros(-len(x) % max(WIDTHS))])
     result = np.empty_like(padded)
     table = np.array([padded.ctypes.data, result.ctypes.data, len(padded)], dtype=np.int64)
-    compiled(name, lanes, fma).entry(ctypes.c_void_p(table.ctypes.data))
+    compiled(name, lanes, cpu).entry(ctypes.c_void_p(table.ctypes.data))
     return result[: len(x)]
 
 
@@ -144,21 +146,21 @@ def test_every_function_is_tested():
     assert CASES.keys() == NUMPY.keys() == FUNCTIONS.keys()
 
 
-@pytest.mark.parametrize("fma", [True, False])
+@pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("name", CASES)
-def test_errors(name, fma, rng):
+def test_errors(name, cpu, rng):
     samples, meaning, bound = CASES[name]
     for sample in samples:
         x = sample(rng)
-        assert worst_error(x, apply(name, x, fma=fma), meaning) <= bound
+        assert worst_error(x, apply(name, x, cpu=cpu), meaning) <= bound
 
 
-@pytest.mark.parametrize("fma", [True, False])
+@pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize("name", CASES)
-def test_same_bits_for_every_width(name, fma, rng):
+def test_same_bits_for_every_width(name, cpu, rng):
     for sample in CASES[name][0]:
         x = sample(rng)
-        bits = [apply(name, x, lanes, fma).view(np.int64) for lanes in WIDTHS]
+        bits = [apply(name, x, lanes, cpu).view(np.int64) for lanes in WIDTHS]
         np.testing.assert_array_equal(bits[0], bits[1])
         np.testing.assert_array_equal(bits[0], bits[2])
 

@@ -1,0 +1,116 @@
+"""Rows of row-major arrays, moved whole and turned in registers: one vector per column.
+
+Half a vector of each of two rows is read into one register, which does the first step of turning
+on the way in, and the other steps are shuffles of two registers (Eklundh, "A fast computer method
+for matrix transposing", 1972); results go the same way back.
+"""
+
+from __future__ import annotations
+
+from symopt.derive.blocks import flat_place
+from symopt.loops.program import SAMPLE, Buffer, Rows
+from symopt.native.memory import Memory
+from symopt.native.text import Value
+from symopt.types import Integer, constant, index
+
+
+def move_rows(memory: Memory, rows: Rows) -> None:
+    """Reads or writes the rows of the samples at hand."""
+    array, columns = memory.kernel.buffers[rows.array], memory.kernel.buffers[rows.columns]
+    width = columns.shape[0].value
+    assert width is not None
+    group = min(memory.text.lanes // 2, width)
+    addresses = _addresses(memory, array, rows)
+    # The last group once more over columns that are done, rather than a mask.
+    last = constant(width - group)
+    if rows.written_out(width):
+        for start in range(0, width - group, group):
+            _move(memory, rows, addresses, constant(start), group)
+    else:
+        start = index("column")
+        ends = memory.text.integer(0), memory.text.integer(width - group)
+        with memory.loop(*ends, group) as number:
+            memory.integers.indices["column"] = number
+            _move(memory, rows, addresses, start, group)
+            del memory.integers.indices["column"]
+    _move(memory, rows, addresses, last, group)
+    if rows.write:
+        memory.known.forget(rows.array)
+
+
+def _move(
+    memory: Memory, rows: Rows, addresses: list[str], first: Integer, count: int
+) -> None:
+    """Some columns, from `first` on."""
+    places = [(first + k,) for k in range(count)]
+    start = memory.integers.emit(first)
+    here = [memory.text.element(address, start) for address in addresses]
+    if rows.write:
+        _store(memory, here, [memory.load(rows.columns, place) for place in places])
+    else:
+        for place, value in zip(places, _load(memory, here, count), strict=True):
+            memory.store(rows.columns, place, value)
+
+
+def _addresses(memory: Memory, array: Buffer, rows: Rows) -> list[str]:
+    """Where the row of each lane's sample starts."""
+    lead = len(rows.place)
+    length = constant(1)
+    for size in array.shape[lead:]:
+        length = length * size
+    start = memory.integers.closed(flat_place(rows.place, array.shape[:lead]) * length + rows.first)
+    text, base = memory.text, memory.bases[array.name]
+    if SAMPLE in (start - length * index(SAMPLE)).indices or length.value is None:
+        found: list[str] = []
+        for lane in range(text.lanes):
+            with memory.at_lane(lane):
+                found.append(text.element(base, memory.integers.emit(start)))
+        return found
+    first = text.element(base, memory.integers.emit(memory.at_block(start)))
+    room = memory.integers.emit(memory.beyond_block() * length)
+    return [
+        text.element(first, text.intrinsic("llvm.smin", text.integer(lane * length.value), room))
+        for lane in range(text.lanes)
+    ]
+
+
+def _load(memory: Memory, places: list[str], count: int) -> list[Value]:
+    text = memory.text
+    half = text.lanes // 2
+    parts = [_part(memory, place, count) for place in places]
+    pairs = [text.joined(parts[k], parts[k + half], half) for k in range(half)]
+    return _turned(memory, pairs)[:count]
+
+
+def _part(memory: Memory, place: str, count: int) -> Value:
+    """Half a vector of a row; what lies beyond `count` elements is undefined."""
+    text = memory.text
+    half = text.lanes // 2
+    part = text.load_part(place, count)
+    return part if count == half else text.padded(part, count, half)
+
+
+def _store(memory: Memory, places: list[str], values: list[Value]) -> None:
+    text, count = memory.text, len(values)
+    half = text.lanes // 2
+    filled = values + [Value("poison", "double", True)] * (half - count)
+    pairs = _turned(memory, filled)
+    # Lanes beyond the end repeat the last sample, and write its row once more.
+    for k, pair in enumerate(pairs):
+        for side in range(2):
+            text.store_part(pair, side * half, count, places[k + side * half])
+
+
+def _turned(memory: Memory, vectors: list[Value]) -> list[Value]:
+    """Both halves of the vectors, as two square matrices, transposed."""
+    text, lanes = memory.text, memory.text.lanes
+    step, found = lanes // 4, list(vectors)
+    while step:
+        for k in range(len(found)):
+            if not k & step:
+                a, b = found[k], found[k + step]
+                low = [j if not j & step else lanes + j - step for j in range(lanes)]
+                high = [j + step if not j & step else lanes + j for j in range(lanes)]
+                found[k], found[k + step] = text.shuffled(a, b, low), text.shuffled(a, b, high)
+        step //= 2
+    return found
