@@ -8,6 +8,7 @@ with equal loops share them as far as their dependencies allow.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,7 +51,11 @@ def in_phases(
     The `templates` of buffers that hold samples' values are as large as they can be.
     """
 
+    again: dict[str, str] = {}
+
     def buffer_of(name: str) -> Buffer:
+        if name in again:
+            return replace(buffer_of(again[name]), name=name)
         if name in moves.columns:
             return Buffer(name, (constant(moves.columns[name]),), Storage.LOCAL)
         found = templates.get(name)
@@ -65,7 +70,7 @@ def in_phases(
     limit = _WRITTEN_OUT if many else _WRITTEN_OUT_FOR_FEW
     items = _items(moves.rewrite(body) if many else body, buffer_of, limit)
     groups = [_Group(loops, tuple(chosen)) for loops, chosen in _grouped(items)]
-    phases, held = _finished(groups, buffer_of)
+    phases, held = _finished(_with_repeats(groups, items, again, buffer_of), buffer_of)
     renamed = _claimed(held, buffers)
     only = len(phases) == 1 and not phases[0].loops and not phases[0].sums
     blocks = None if only else _blocks(held)
@@ -263,10 +268,20 @@ def _items(
                 reads = frozenset(read.tensor for read in part.reads if read.tensor)
                 writes = {part.target} | ({part.winner.tensor} if part.winner else set())
                 kept = frozenset(n for n in writes if buffer_of(n).storage is not Storage.PARTIAL)
-                items.append(_Item((*fills, update), _outside(update, limit), reads, kept))
+                loops = _outside(update, limit)
+                if not _fills_with(update, loops):
+                    items += (_Item((f,), (), frozenset(), frozenset({f.buffer})) for f in fills)
+                    fills = []
+                items.append(_Item((*fills, update), loops, reads, kept))
                 fills = []
     assert not fills
     return items
+
+
+def _fills_with(update: Update, loops: Sequence[Range]) -> bool:
+    """Whether each point of the loops has a part of the target that can be filled on its own."""
+    plain = {part.index for part in update.place}
+    return all(loop.index in plain for loop in loops)
 
 
 def _reduced_last(update: Update) -> Update:
@@ -390,6 +405,8 @@ def _under(item: _Item, loops: _Bounds) -> _Item | None:
     shared = update.loops[:depth]
     if any(loop.index not in _seen(update) for loop in shared):
         return None
+    if len(item.parts) > 1 and not _fills_with(update, shared):
+        return None
     return replace(item, parts=(*item.parts[:-1], _renamed(update, shared)))
 
 
@@ -441,6 +458,59 @@ def _phase_axes(place: tuple[Integer, ...], depth: int) -> tuple[int, ...] | Non
 
 def _at(place: tuple[Integer, ...], axes: tuple[int, ...]) -> bool:
     return all(place[axis].index == f"phase{level}" for level, axis in enumerate(axes))
+
+
+def _with_repeats(
+    groups: Sequence[_Group],
+    items: Sequence[_Item],
+    again: dict[str, str],
+    buffer_of: Callable[[str], Buffer],
+) -> list[_Group]:
+    """The groups, with what is cheap computed again rather than handed from one to the next.
+
+    `again` gains the names that this gives to what is computed again, and what each stands for.
+    """
+    written = {name for item in items for name in item.writes if item.update is not None}
+    writers = Counter(name for item in items for name in item.writes)
+    cheap = {
+        item.update.target: item
+        for item in items
+        if item.update is not None
+        and len(item.parts) == 1
+        and item.update.first
+        and writers[item.update.target] == 1
+        and buffer_of(item.update.target).of_samples
+        and operations(item.update) <= _CHEAP
+        and not item.reads & written
+    }
+    made: set[str] = set()
+    found: list[_Group] = []
+    for number, group in enumerate(groups):
+        repeats: dict[str, _Item] = {}
+        for name in dict.fromkeys(name for item in group.items for name in item.reads):
+            moved = _under(cheap[name], _bounds(group.loops)) if name in made & cheap.keys() else None
+            if moved is not None and all(
+                _pointwise(moved, item, len(group.loops))
+                for item in group.items
+                if name in item.reads
+            ):
+                repeats[name] = moved
+        names = {name: f"{name}.again{number}" for name in repeats}
+        again.update({new: name for name, new in names.items()})
+        chosen = [_with_item_names(item, names) for item in (*repeats.values(), *group.items)]
+        found.append(_Group(group.loops, tuple(chosen)))
+        made |= {name for item in group.items for name in item.writes}
+    return found
+
+
+def _with_item_names(item: _Item, names: Mapping[str, str]) -> _Item:
+    phase = _with_names(Phase((), item.parts), names)
+    return replace(
+        item,
+        parts=phase.body,
+        reads=frozenset(names.get(name, name) for name in item.reads),
+        writes=frozenset(names.get(name, name) for name in item.writes),
+    )
 
 
 # ── finishing: sums apart, buffers as small as they can be ───────────────────────────────────

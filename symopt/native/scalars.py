@@ -179,7 +179,7 @@ class ScalarEmitter:
         zero = self.text.number(0.0)
         # No flags: the product may be of 0 and infinity, and is then not used.
         product = self.text.operate("fmul", a, b)
-        return self.text.select(self.text.compare("fcmp oeq", a, zero), zero, product)
+        return self.text.select(self.text.compare("fcmp une", a, zero), product, zero)
 
     def choose(self, condition: Value, a: Value, b: Value) -> Value:
         return self.text.select(self.as_truth(condition), self.as_double(a), self.as_double(b))

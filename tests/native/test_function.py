@@ -135,7 +135,7 @@ def test_many_problems_of_one_model(lanes: int) -> None:
             problems.append((n, d, model.bind(X=rng.normal(size=(n, d)), y=np.zeros(n))))
     for n, d, problem in problems:
         assert problem.value(np.zeros(d + 1)) == pytest.approx(n * np.log(2), rel=1e-13)
-    assert len(model._compiled) == 3  # one for each d, none for n
+    assert len(model._compiled) == 6  # for each d, and for samples or none
 
 
 def test_data_of_any_layout() -> None:
