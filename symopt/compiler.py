@@ -18,7 +18,8 @@ from symopt.derive.functions import (
 from symopt.derive.simplify import drop_dead
 from symopt.diagnostics import Diagnostic
 from symopt.loops.program import Kernel
-from symopt.loops.schedule import Options, schedule
+from symopt.loops.options import Options
+from symopt.loops.schedule import schedule
 from symopt.loops.sizes import Fixed
 from symopt.native.emit import emit_module
 from symopt.native.jit import Library, compile_ir, host

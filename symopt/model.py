@@ -12,7 +12,7 @@ from symopt.compiler import Compiled, Request, Stages, analyse, compile_function
 from symopt.derive.constant import flat_uses
 from symopt.diagnostics import DataError, Diagnostic, Kind
 from symopt.loops.printer import print_kernel
-from symopt.loops.schedule import Options
+from symopt.loops.options import Options
 from symopt.loops.sizes import Fixed, fixed_by
 from symopt.problem import Problem
 from symopt.source import Source

@@ -27,11 +27,21 @@ REGRESSIONS = sorted((Path(__file__).parent / "programs" / "regressions").glob("
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(examples(), st.sampled_from([1, 8]), st.sampled_from([6, 6, 0, 1]))
-def test_random_programs(example: Example, lanes: int, recompute: int) -> None:
+@given(
+    examples(),
+    st.sampled_from([1, 8]),
+    st.fixed_dictionaries(
+        {
+            "recompute": st.sampled_from([6, 6, 0, 1]),
+            "written_out": st.sampled_from([512, 0, 8]),
+            "registers": st.sampled_from([24, 1, 3]),
+        }
+    ),
+)
+def test_random_programs(example: Example, lanes: int, choices: dict[str, int]) -> None:
     """A program is refused with a diagnostic, or everything about it is right."""
     try:
-        problem = model_of(example.text, lanes, recompute).bind(example.data(), **example.sizes)
+        problem = model_of(example.text, lanes, **choices).bind(example.data(), **example.sizes)
         assert_native_is_right(problem, *example.point(problem.n))
     except SymoptError as error:
         assert error.diagnostics, "an error without a diagnostic"

@@ -24,14 +24,13 @@ from symopt.loops.program import (
     Storage,
     Update,
 )
+from symopt.loops.options import Options
 from symopt.loops.rows import RowMoves
 from symopt.primitives.record import Constant, Intrinsic, Libm, Primitive
 from symopt.statements.expression import postorder
 from symopt.types import Integer, Range, constant, index
 
-_WRITTEN_OUT = 512  # operations of one update, over all its points, where samples are many
-_WRITTEN_OUT_FOR_FEW = 32  # the same where their number is compiled in: then code counts for more
-MOST_REGISTERS = 24  # sums over samples that a body keeps at once
+_WRITTEN_OUT_FOR_FEW = 32  # where the number of samples is compiled in, code counts for more
 _CHEAP = 3  # operations of a sum's term that may be worked out in a further round of the blocks
 _MOST_BLOCKS, _FEW_BLOCKS = 16, 8  # of a tile
 _L1, _L2 = 512, 8192  # vectors that a tile may have in the caches
@@ -41,8 +40,8 @@ _FUNCTION = 20  # operations in an elementary function, about
 
 def in_phases(
     loop: Range,
-    lanes: int,
     body: Sequence[Fill | Update],
+    options: Options,
     templates: Mapping[str, Buffer],
     buffers: dict[str, Buffer],
 ) -> Pass:
@@ -67,15 +66,17 @@ def in_phases(
 
     moves = RowMoves(loop.index, shape_of)
     many = loop.upper.value is None
-    limit = _WRITTEN_OUT if many else _WRITTEN_OUT_FOR_FEW
+    limit = options.written_out if many else min(options.written_out, _WRITTEN_OUT_FOR_FEW)
     items = _items(moves.rewrite(body) if many else body, buffer_of, limit)
     groups = [_Group(loops, tuple(chosen)) for loops, chosen in _grouped(items)]
-    phases, held = _finished(_with_repeats(groups, items, again, buffer_of), buffer_of)
+    phases, held = _finished(
+        _with_repeats(groups, items, again, buffer_of), buffer_of, options.registers
+    )
     renamed = _claimed(held, buffers)
     only = len(phases) == 1 and not phases[0].loops and not phases[0].sums
     blocks = None if only else _blocks(held)
     phases = [_with_names(phase, renamed) for phase in phases]
-    return Pass(loop, lanes, blocks, tuple(phases), limit)
+    return Pass(loop, options.lanes, blocks, tuple(phases), limit, options.registers)
 
 
 def in_one_phase(
@@ -517,13 +518,13 @@ def _with_item_names(item: _Item, names: Mapping[str, str]) -> _Item:
 
 
 def _finished(
-    groups: Sequence[_Group], buffer_of: Callable[[str], Buffer]
+    groups: Sequence[_Group], buffer_of: Callable[[str], Buffer], registers: int
 ) -> tuple[list[Phase], list[Buffer]]:
     """The phases, and the buffers of samples' values that they hold."""
     phases: list[Phase] = []
     for group in groups:
         updates = [item.update for item in group.items if item.update is not None]
-        sums = _apart(updates, buffer_of)
+        sums = _apart(updates, buffer_of, registers)
         aside = {id(update) for update in sums}
         body = tuple(p for item in group.items for p in item.parts if id(p) not in aside)
         phases.append(Phase(group.loops, body, sums))
@@ -549,7 +550,9 @@ def _finished(
     return [_with_slices(phase, shapes) for phase in phases], buffers
 
 
-def _apart(updates: Sequence[Update], buffer_of: Callable[[str], Buffer]) -> tuple[Update, ...]:
+def _apart(
+    updates: Sequence[Update], buffer_of: Callable[[str], Buffer], registers: int
+) -> tuple[Update, ...]:
     """The sums over samples that do not fit into the registers of the body, largest first."""
     counts: dict[int, int] = {}
     for number, update in enumerate(updates):
@@ -559,7 +562,7 @@ def _apart(updates: Sequence[Update], buffer_of: Callable[[str], Buffer]) -> tup
     total = sum(counts.values())
     chosen: set[int] = set()
     for number in sorted(counts, key=lambda n: -counts[n]):
-        if total <= MOST_REGISTERS:
+        if total <= registers:
             break
         if operations(updates[number]) <= _CHEAP + 1 and counts[number] > 1:
             chosen.add(number)

@@ -142,7 +142,8 @@ class Phase:
 class Pass:
     """The sample axis, in tiles of `blocks` times `lanes` samples; None: all samples are one tile.
 
-    An update of up to `written_out` operations is emitted once for each of its points.
+    An update of up to `written_out` operations is emitted once for each of its points; sums over
+    samples are taken `registers` at a time.
     """
 
     loop: Range
@@ -150,6 +151,7 @@ class Pass:
     blocks: int | None
     phases: tuple[Phase, ...]
     written_out: int = 64
+    registers: int = 24
 
     @property
     def body(self) -> tuple[Part, ...]:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 
 from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims, written
 from symopt.loops.expand import expand_reductions
+from symopt.loops.packed import pack_gathers
+from symopt.loops.options import Options
 from symopt.loops.phases import in_one_phase, in_phases
 from symopt.loops.program import (
     SAMPLE,
@@ -34,19 +36,6 @@ from symopt.types import Integer, Range, index
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How to schedule: the number of samples that run as lanes, the declared sample dim.
-
-    A value that more than `recompute` passes need is stored; else each computes it again, so that
-    memory does not grow with the samples.
-    """
-
-    lanes: int = 8
-    sample: str | None = None
-    recompute: int = 6
-
-
-@dataclass(frozen=True, slots=True)
 class _Plan:
     """What is known about every statement before anything is placed."""
 
@@ -57,6 +46,7 @@ class _Plan:
     levels: Mapping[int, int]
     first: frozenset[int]  # statements that are the first to write their target
     scattered: frozenset[str]  # tensors written by more than one node of the kernel
+    packs: frozenset[str] = frozenset()  # tensors that several statements write the columns of
 
     def node_of(self, number: int) -> tuple[int, Key | None]:
         """Which node of the kernel a statement goes to."""
@@ -72,7 +62,7 @@ def schedule(
     program: Program, name: str, options: Options, fixed: Fixed = Fixed()
 ) -> Kernel:
     """The kernel that computes the outputs of a program, for all data that agree with `fixed`."""
-    plan = _plan(expand_reductions(program), options)
+    plan = _packed_plan(expand_reductions(program), options, fixed)
     # What runs over samples is found by the names of the sizes, and so before they are numbers.
     plan = replace(plan, program=with_sizes(plan.program, fixed))
     program, templates = plan.program, _buffers(plan)
@@ -96,8 +86,21 @@ def schedule(
     return Kernel(name, tuple(nodes), buffers, program.outputs, dims, fixed.arrays)
 
 
-def _plan(program: Program, options: Options) -> _Plan:
+def _packed_plan(program: Program, options: Options, fixed: Fixed) -> _Plan:
     ranked = sample_dims(program, options.sample)
+    plan = _plan(program, ranked, options)
+    if options.lanes == 1:
+        return plan
+    packed = pack_gathers(program, plan.leads, plan.alignment, plan.levels, fixed)
+    return _plan(packed.program, ranked, options, packed.packs) if packed.packs else plan
+
+
+def _plan(
+    program: Program,
+    ranked: tuple[str, ...],
+    options: Options,
+    packs: frozenset[str] = frozenset(),
+) -> _Plan:
     statements = program.statements
     leads = {n: lead_of(s, ranked) for n, s in enumerate(statements)}
     alignment = align(statements, leads)
@@ -117,6 +120,7 @@ def _plan(program: Program, options: Options) -> _Plan:
         levels,
         frozenset(first.values()),
         frozenset(),
+        packs,
     )
     kept = _with_winners(statements, local - _needed_often(plan, options.recompute))
     plan = replace(plan, local=frozenset(kept))
@@ -191,6 +195,8 @@ def _filled(plan: _Plan) -> dict[str, float]:
 def _covers(plan: _Plan, number: int) -> bool:
     """Whether a statement visits every element of its target, each in one go."""
     statement, lead = plan.program.statements[number], plan.leads[number]
+    if statement.target in plan.packs:
+        return True  # with the others that write it
     if statement.target in plan.scattered:
         return False  # which node comes first is the schedule's choice
     if statement.reduction in ("max", "min"):
@@ -254,7 +260,7 @@ def _pass(
         buffers[_partial(name)] = Buffer(_partial(name), shape, Storage.PARTIAL)
     return (
         *(Fill(_partial(name), 0.0) for name in partials),
-        in_phases(loop, lanes, body, templates, buffers),
+        in_phases(loop, body, options, templates, buffers),
         *(Collect(_partial(name), name) for name in partials),
     )
 

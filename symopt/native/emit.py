@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial, reduce
+from functools import partial
 from typing import assert_never
 
-from symopt.loops.phases import MOST_REGISTERS, in_registers, points, written_out
+import sympy
+
+from symopt.loops.phases import in_registers, points, written_out
 from symopt.loops.program import (
     Buffer,
     Collect,
@@ -66,7 +68,9 @@ class _Sums:
         return self.slots[key]
 
 
-def _lots(sums: Sequence[Update]) -> Iterator[tuple[tuple[Update, ...], tuple[Range, ...]]]:
+def _lots(
+    sums: Sequence[Update], registers: int
+) -> Iterator[tuple[tuple[Update, ...], tuple[Range, ...]]]:
     """Sums to take together, and loops to run around the blocks for them.
 
     A rectangle of more elements than there are registers keeps its outer loops; what is left, and
@@ -80,7 +84,7 @@ def _lots(sums: Sequence[Update]) -> Iterator[tuple[tuple[Update, ...], tuple[Ra
             single.append(update)
             continue
         around: list[Range] = []
-        while (points(loops) or 0) > MOST_REGISTERS:
+        while (points(loops) or 0) > registers:
             around.append(loops.pop(0))
         rest = tuple(loop for loop in update.loops if loop not in around)
         if around:
@@ -222,13 +226,13 @@ class _KernelEmitter:
             for loop in phase.loops:
                 around.enter_context(self._around(loop))
             self._blocks(node, start, end, upper, [partial(self._body, phase)])
-            for sums, loops in _lots(phase.sums):
+            for sums, loops in _lots(phase.sums, node.registers):
                 with ExitStack() as further:
                     for loop in loops:
                         further.enter_context(self._around(loop))
                     instances = [one for update in sums for one in self._instances(update)]
-                    for first in range(0, len(instances), MOST_REGISTERS):
-                        few = instances[first : first + MOST_REGISTERS]
+                    for first in range(0, len(instances), node.registers):
+                        few = instances[first : first + node.registers]
                         self._blocks(node, start, end, upper, few)
 
     @contextmanager
@@ -356,8 +360,10 @@ class _KernelEmitter:
         self.memory.store(update.target, update.place, self._value(update))
 
     def _value(self, update: Update) -> Value:
-        symbols = {read.symbol: self._read(read) for read in update.reads}
-        return self.scalars.emit(update.expression, symbols)
+        return self.scalars.emit(update.expression, self._symbols(update))
+
+    def _symbols(self, update: Update) -> dict[sympy.Symbol, Value]:
+        return {read.symbol: self._read(read) for read in update.reads}
 
     def _accumulate(self, update: Update, inner: list[Range]) -> None:
         """`sum` and `prod`: the inner loops into a register, then into the target."""
@@ -365,10 +371,7 @@ class _KernelEmitter:
         operation = "fadd" if update.reduction == "sum" else "fmul"
         identity = IDENTITY[update.reduction]
         if inner and self.written_out:
-            value = text.number(identity)
-            terms = list(self._terms(update, inner))
-            if terms:
-                value = reduce(lambda a, b: text.operate(operation, a, b, flags=FLAGS), terms)
+            value = self._written_out(update, inner)
         elif inner:
             wide = self._is_wide(update)
             slot = text.alloca("double", wide)
@@ -376,6 +379,11 @@ class _KernelEmitter:
             text.store(text.widen(start) if wide else start, slot)
             self._nest(inner, lambda: self._add_to_slot(update, operation, slot, wide))
             value = text.load(slot, "double", wide)
+        elif update.reduction == "sum" and not update.first and self._is_own(update):
+            now = self.memory.load(update.target, update.place)
+            total = self.scalars.add(now, update.expression, self._symbols(update))
+            self.memory.store(update.target, update.place, total)
+            return
         else:
             value = self._value(update)
         if update.first:
@@ -383,13 +391,24 @@ class _KernelEmitter:
         else:
             self._combine(update, operation, value, identity)
 
-    def _terms(self, update: Update, inner: list[Range]) -> Iterator[Value]:
+    def _is_own(self, update: Update) -> bool:
+        """Whether the target holds values of the samples at hand, those of lanes beyond too."""
+        return self.kernel.buffers[update.target].of_samples
+
+    def _written_out(self, update: Update, inner: list[Range]) -> Value:
+        """The sum or product over loops of known length."""
+        total: Value | None = None
         fixed = self.memory.integers.fixed
         for point in _points(inner, fixed):
             fixed.update(point)
-            yield self._value(update)
+            if total is not None and update.reduction == "sum":
+                total = self.scalars.add(total, update.expression, self._symbols(update))
+            else:
+                value = self._value(update)
+                total = self.text.operate("fmul", total, value, flags=FLAGS) if total else value
             for name in point:
                 del fixed[name]
+        return total or self.text.number(IDENTITY[update.reduction])
 
     def _add_to_slot(self, update: Update, operation: str, slot: str, wide: bool) -> None:
         total = self.text.load(slot, "double", wide)

@@ -77,15 +77,32 @@ class ScalarEmitter:
 
     def _sum(self, node: sympy.Expr, known: dict[sympy.Basic, Value]) -> Value:
         total: Value | None = None
-        for part in node.args:
-            value = self.as_double(known[part])
-            total = (
-                value
-                if total is None
-                else self.text.operate("fadd", total, value, flags=self.flags)
-            )
+        # Strong products last: added to something, each is one masked instruction.
+        for part in sorted(node.args, key=_is_strong_product):
+            total = self._added(total, part, known)
         assert total is not None
         return total
+
+    def add(
+        self, total: Value, expression: sympy.Expr, symbols: Mapping[sympy.Symbol, Value]
+    ) -> Value:
+        """A value plus an expression."""
+        known: dict[sympy.Basic, Value] = {**symbols}
+        self._walk(expression, known)
+        return self._added(total, expression, known)
+
+    def _added(
+        self, total: Value | None, part: sympy.Basic, known: Mapping[sympy.Basic, Value]
+    ) -> Value:
+        text = self.text
+        if total is None:
+            return self.as_double(known[part])
+        if not _is_strong_product(part):
+            return text.operate("fadd", total, self.as_double(known[part]), flags=self.flags)
+        a, b = (self.as_double(known[factor]) for factor in part.args)
+        product = text.operate("fmul", a, b, flags="contract")
+        counts = text.compare("fcmp une", a, text.number(0.0))
+        return text.select(counts, text.operate("fadd", total, product, flags="contract"), total)
 
     def _product(self, node: sympy.Expr, known: dict[sympy.Basic, Value]) -> Value:
         negate = node.args[0] is sympy.S.NegativeOne
@@ -205,6 +222,10 @@ class ScalarEmitter:
         inexact = text.compare("fcmp one", rest, zero)
         moved = text.operate("fadd", rest, b)
         return text.select(text.operate("and", other_sign, inexact), moved, rest)
+
+
+def _is_strong_product(node: sympy.Basic) -> bool:
+    return isinstance(node, Primitive) and node.record.lower == Builtin("smul")
 
 
 _BUILTINS: dict[str, Callable[..., Value]] = {

@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from symopt.loops.schedule import Options
+from symopt.loops.options import Options
 from symopt.model import Model
 from symopt.native.emit import ATTRIBUTES
 from symopt.native.jit import Library, compile_ir, host

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from symopt.compiler import Compiled
 from symopt.derive.functions import direction, weight
-from symopt.loops.schedule import Options
+from symopt.loops.options import Options
 from symopt.loops.verify import verify as verify_kernel
 from symopt.model import Model
 from symopt.problem import Problem
@@ -20,16 +21,26 @@ STEP = 1e-180  # of the complex step: its square is 0 in double precision
 TOLERANCE = 1e-7  # sums in another order; second derivatives of terms that cancel
 
 
-def model_of(text: str, lanes: int = 1, recompute: int = 6) -> Model:
-    """The model of a text whose passes run so many samples at a time."""
-    return Model(Source("<random>", text), Options(lanes=lanes, recompute=recompute))
+def model_of(text: str, lanes: int = 1, **choices: int) -> Model:
+    """The model of a text whose passes run so many samples at a time, with choices of a schedule.
+
+    With `written_out` 0 every loop that can runs around the blocks of samples; with few
+    `registers` sums over samples are taken in lots.
+    """
+    return Model(Source("<random>", text), Options(lanes=lanes, **choices))
+
+
+def compiled_of(problem: Problem, name: str) -> Compiled:
+    """What the problem itself compiles for a function."""
+    fixed = problem.model.fixed_by(problem.dims, problem._bound.arrays)
+    return problem.model.compiled(name, None, fixed)
 
 
 def evaluated(
     problem: Problem, name: str, p: np.ndarray, v: np.ndarray, u: np.ndarray | None = None
 ) -> np.ndarray:
     """The outputs of a function's own statements by the evaluator, one after another."""
-    program = verify(problem.model.compiled(name).statements)
+    program = verify(compiled_of(problem, name).statements)
     arrays = problem._layout.arrays
     given = {**problem._bound.arrays, **arrays(p)}
     given |= {direction(key): array for key, array in arrays(v).items()}
@@ -80,8 +91,7 @@ def assert_agree(found: Any, wanted: Any, what: str) -> None:
 def assert_native_is_right(problem: Problem, p: np.ndarray, v: np.ndarray) -> None:
     """Every native function against the evaluator: on its own statements, and by complex step."""
     for name, found, u in _native(problem, p, v):
-        compiled = problem.model.compiled(name)
-        verify_kernel(compiled.kernel)
+        verify_kernel(compiled_of(problem, name).kernel)
         assert_agree(found, evaluated(problem, name, p, v, u), name)
     value = evaluated(problem, "value", p, v)
     if not np.isfinite(value).all():

@@ -9,7 +9,8 @@ import sympy
 from numpy.typing import NDArray
 
 from symopt.loops.program import Kernel
-from symopt.loops.schedule import Options, schedule
+from symopt.loops.options import Options
+from symopt.loops.schedule import schedule
 from symopt.loops.verify import verify
 from symopt.native.emit import emit_module
 from symopt.native.function import NativeFunction

@@ -1,0 +1,308 @@
+"""The facts about what was compiled: of a program, its functions, their passes and phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from symopt.compiler import Compiled, Stages
+from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind
+from symopt.derive.functions import FUNCTIONS
+from symopt.explain.counts import Counts, Operations, operation_counts, phase_operations
+from symopt.explain.formula import ONE, ZERO, Formula, number, size
+from symopt.explain.places import IndexPlaces, index_places
+from symopt.loops.phases import in_registers, points, touched, written_out
+from symopt.loops.program import Buffer, Kernel, Pass, Phase, Rows, Storage, Update
+from symopt.loops.sizes import Fixed
+from symopt.native.jit import host
+from symopt.native.maths import Cpu
+from symopt.statements.hoist import Hoisted
+from symopt.typed.program import Rewrite
+
+_DOUBLE = 8  # bytes
+_THROUGH_CUT = frozenset(name for name in FUNCTIONS if name.startswith(("jac", "residuals"))) | {
+    "jvp", "vjp", "gauss_newton", "gnvp",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What is known of sizes and index arrays, to turn formulas into numbers."""
+
+    dims: Mapping[str, int] = field(default_factory=dict)
+    arrays: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def number(self, formula: Formula) -> float | None:
+        """The number that a formula is at these sizes, if all are known."""
+        return formula.at(self.dims, self.arrays)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Rows of a row-major array that are moved whole, one vector per column."""
+
+    array: str
+    columns: int
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFacts:
+    """A phase: the loops around its blocks, and where it keeps sums over samples and values.
+
+    Sums over samples, counted by element, stay in registers over a tile, are taken in lots of
+    registers that go through the tile once more, or stay in memory.
+    """
+
+    loops: tuple[str, ...]
+    updates: int
+    operations: Operations  # of one sample
+    moved: tuple[Moved, ...]
+    sums_in_registers: int
+    sums_in_lots: int
+    sums_in_memory: int
+    in_registers: tuple[str, ...]  # buffers
+
+
+@dataclass(frozen=True, slots=True)
+class PassFacts:
+    """A pass over samples: `tile` samples at a time, all of them where it is None."""
+
+    loop: str
+    lanes: int
+    tile: int | None
+    operations: Operations
+    phases: tuple[PhaseFacts, ...]
+
+    @property
+    def sample(self) -> Operations:
+        """The operations of one sample."""
+        return sum((phase.operations for phase in self.phases), Operations())
+
+
+@dataclass(frozen=True, slots=True)
+class BufferFacts:
+    """An array of a kernel, how long its values live, where, and how much room they take."""
+
+    name: str
+    shape: tuple[str, ...]
+    storage: str
+    kept: str  # registers, stack, memory; of the caller
+    bytes: Formula
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    """One function: what it computes how often, and how long it took to compile."""
+
+    name: str
+    counts: Counts
+    value: Formula  # the operations of the objective's value
+    nests: int  # loops and scalar updates outside the passes
+    passes: tuple[PassFacts, ...]
+    buffers: tuple[BufferFacts, ...]
+    workspace: Formula  # bytes
+    indices: tuple[IndexPlaces, ...]
+    hoisted: tuple[Hoisted, ...]
+    open_sizes: tuple[str, ...]
+    seconds: Mapping[str, float] = field(compare=False)
+
+    def times_value(self, sizes: Sizes) -> float | None:
+        """Its operations, divided by those of the value.
+
+        Where not all sizes are known, the limit for large ones, if it is the same for all.
+        """
+        own, value = sizes.number(self.counts.total.total), sizes.number(self.value)
+        if own is None or value is None:
+            return self.counts.total.total.over(self.value)
+        return own / value if value else None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What was compiled of a program. `str` of it is a text with all the facts."""
+
+    program: str
+    fixed: Fixed
+    sizes: Sizes
+    cpu: Cpu
+    rewrites: tuple[Rewrite, ...]
+    functions: tuple[FunctionFacts, ...]
+    seconds: Mapping[str, float] = field(compare=False)  # of the stages that all functions share
+
+    def __str__(self) -> str:
+        from symopt.explain.text import explanation_text
+
+        return explanation_text(self)
+
+
+def explain(
+    stages: Stages,
+    compiled: Callable[[str], Compiled],
+    names: Sequence[str],
+    fixed: Fixed,
+    sizes: Sizes,
+    seconds: Mapping[str, float],
+) -> Explanation:
+    """The facts about some functions; without names, about those that most methods use."""
+    names = names or default_functions(stages)
+    for name in names:
+        _check(name, stages)
+    cpu = host()  # looked at first, so that the first function compiled does not pay for it
+    value = operation_counts(compiled("value").kernel).total.total
+    functions = tuple(
+        _function(name, compiled(name), stages, fixed, value) for name in dict.fromkeys(names)
+    )
+    rewrites = stages.program.rewrites
+    return Explanation(stages.source.name, fixed, sizes, cpu, rewrites, functions, seconds)
+
+
+def default_functions(stages: Stages) -> tuple[str, ...]:
+    """The value, the gradient, and the second derivatives that methods prefer."""
+    second = "gauss_newton" if stages.task.cut else "hvp"
+    return "value", "value_and_grad", second
+
+
+def _check(name: str, stages: Stages) -> None:
+    if name not in FUNCTIONS:
+        raise DataError(
+            Diagnostic(
+                Kind.DATA,
+                "unknown-function",
+                f"there is no function `{name}`",
+                help=f"the functions are {', '.join(FUNCTIONS)}",
+            )
+        )
+    if name in _THROUGH_CUT and not stages.task.cut:
+        raise DerivativeUnavailable(
+            Diagnostic(
+                Kind.DERIVATIVE,
+                "no-cut",
+                f"`{name}` needs the model's outputs, and the program does not say what they are",
+                help="mark them: `model z = ...`, or `residual r[i] = ...`",
+            )
+        )
+
+
+def _function(
+    name: str, compiled: Compiled, stages: Stages, fixed: Fixed, value: Formula
+) -> FunctionFacts:
+    kernel = compiled.kernel
+    counts = operation_counts(kernel)
+    passes = [node for node in kernel.nodes if isinstance(node, Pass)]
+    return FunctionFacts(
+        name=name,
+        counts=counts,
+        value=value,
+        nests=sum(isinstance(node, Update) for node in kernel.nodes),
+        passes=tuple(
+            _pass(node, operations, kernel)
+            for node, operations in zip(passes, counts.passes, strict=True)
+        ),
+        buffers=tuple(_buffer(buffer, kernel) for buffer in kernel.buffers.values()),
+        workspace=sum((_bytes(b, kernel) for b in kernel.buffers.values() if _made(b)), ZERO),
+        indices=index_places(compiled.statements, kernel, stages.program.sample, fixed),
+        hoisted=compiled.hoisted,
+        open_sizes=kernel.dims,
+        seconds=compiled.seconds,
+    )
+
+
+# ── passes ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _pass(node: Pass, operations: Operations, kernel: Kernel) -> PassFacts:
+    return PassFacts(
+        loop=str(node.loop),
+        lanes=node.lanes,
+        tile=node.lanes * node.blocks if node.blocks else None,
+        operations=operations,
+        phases=tuple(_phase(phase, node, kernel) for phase in node.phases),
+    )
+
+
+def _phase(phase: Phase, node: Pass, kernel: Kernel) -> PhaseFacts:
+    registers, memory = _accumulators(phase, node, kernel)
+    return PhaseFacts(
+        loops=tuple(map(str, phase.loops)),
+        updates=sum(isinstance(part, Update) for part in (*phase.body, *phase.sums)),
+        operations=phase_operations(phase, node, kernel, sample=True),
+        moved=tuple(_moved(part, kernel) for part in phase.body if isinstance(part, Rows)),
+        sums_in_registers=registers,
+        sums_in_lots=sum(_elements(update) for update in phase.sums),
+        sums_in_memory=memory,
+        in_registers=tuple(sorted(in_registers(phase, kernel, node.written_out))),
+    )
+
+
+def _accumulators(phase: Phase, node: Pass, kernel: Kernel) -> tuple[int, int]:
+    """How many elements the body's sums over samples have: in registers, and in memory.
+
+    A loop that is not written out goes from element to element of its sum, in memory.
+    """
+    registers: dict[object, int] = {}
+    memory: dict[object, int] = {}
+    for part in phase.body:
+        if isinstance(part, Update) and kernel.buffers[part.target].storage is Storage.PARTIAL:
+            count = _elements(part)
+            fixed = count == 1 or written_out(part, node.written_out)
+            bounds = tuple((loop.index, loop.lower, loop.upper) for loop in _seen(part))
+            (registers if fixed else memory)[part.target, part.place, bounds] = count
+    return sum(registers.values()), sum(memory.values())
+
+
+def _seen(update: Update) -> list[Any]:
+    seen = frozenset[str]().union(*(place.indices for place in update.place))
+    return [loop for loop in update.loops if loop.index in seen]
+
+
+def _elements(update: Update) -> int:
+    """How many elements an update with loops of known lengths adds to."""
+    return points(_seen(update)) or 1
+
+
+def _moved(rows: Rows, kernel: Kernel) -> Moved:
+    (columns,) = kernel.buffers[rows.columns].shape
+    return Moved(rows.array, columns.value or 0, rows.write)
+
+
+# ── memory ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _buffer(buffer: Buffer, kernel: Kernel) -> BufferFacts:
+    return BufferFacts(
+        name=buffer.name,
+        shape=tuple(map(str, buffer.shape)),
+        storage=buffer.storage.value,
+        kept=_kept(buffer, kernel),
+        bytes=_bytes(buffer, kernel),
+    )
+
+
+def _kept(buffer: Buffer, kernel: Kernel) -> str:
+    if buffer.storage in (Storage.GIVEN, Storage.OUTPUT):
+        return "memory of the caller"
+    phases = [
+        (phase, node.written_out)
+        for node in kernel.nodes
+        if isinstance(node, Pass)
+        for phase in node.phases
+        if any(buffer.name in touched(part) for part in (*phase.body, *phase.sums))
+    ]
+    local = buffer.storage is Storage.LOCAL
+    if local and all(buffer.name in in_registers(phase, kernel, n) for phase, n in phases):
+        return "registers"
+    return "memory" if buffer.passed else "stack"
+
+
+def _made(buffer: Buffer) -> bool:
+    """Whether a compiled function makes room for a buffer, once."""
+    return buffer.passed and buffer.storage not in (Storage.GIVEN, Storage.OUTPUT)
+
+
+def _bytes(buffer: Buffer, kernel: Kernel) -> Formula:
+    room = ONE
+    for extent in buffer.shape:
+        room = room * size(extent)
+    return room * number(_DOUBLE * kernel.copies(buffer.name))
