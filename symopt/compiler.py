@@ -17,10 +17,10 @@ from symopt.derive.functions import (
 )
 from symopt.derive.simplify import drop_dead
 from symopt.diagnostics import Diagnostic
-from symopt.loops.program import Kernel
 from symopt.loops.options import Options
+from symopt.loops.program import Kernel
 from symopt.loops.schedule import schedule
-from symopt.loops.sizes import Fixed
+from symopt.loops.sizes import NOTHING_FIXED, Fixed
 from symopt.native.emit import emit_module
 from symopt.native.jit import Library, compile_ir, host
 from symopt.source import Source
@@ -68,7 +68,7 @@ class Request:
 
     name: str
     of: str | None = None
-    fixed: Fixed = Fixed()
+    fixed: Fixed = NOTHING_FIXED
 
 
 @dataclass(frozen=True, slots=True)

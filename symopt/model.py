@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from symopt.clock import Clock
 from symopt.compiler import Compiled, Request, Stages, analyse, compile_function, lower
 from symopt.derive.constant import flat_uses
 from symopt.diagnostics import DataError, Diagnostic, Kind
-from symopt.loops.printer import print_kernel
 from symopt.loops.options import Options
-from symopt.loops.sizes import Fixed, fixed_by
+from symopt.loops.printer import print_kernel
+from symopt.loops.sizes import NOTHING_FIXED, Fixed, fixed_by
 from symopt.problem import Problem
 from symopt.source import Source
 from symopt.statements.printer import print_program
@@ -22,6 +23,9 @@ from symopt.syntax.parser import read_source
 from symopt.typed.errors import shape_text
 from symopt.typed.program import Data, DimInfo, Param
 from symopt.types import Integer
+
+if TYPE_CHECKING:
+    from symopt.explain import Explanation
 
 
 def load(path: str | PathLike[str]) -> Model:
@@ -38,7 +42,10 @@ class Model:
     """A checked program. Native functions are compiled once, for all data bound to it."""
 
     def __init__(self, source: Source, options: Options | None = None) -> None:
+        clock = Clock()
         self._stages: Stages = analyse(source)
+        clock.lap("analyse")
+        self.seconds: Mapping[str, float] = clock.seconds
         self._options = options or Options(sample=self._stages.program.sample)
         self._compiled: dict[Request, Compiled] = {}
 
@@ -139,7 +146,7 @@ class Model:
         arrays = {name: value for name, value in everything.items() if name not in sizes}
         return arrays, {name: _size(name, value) for name, value in sizes.items()}
 
-    def compiled(self, name: str, of: str | None = None, fixed: Fixed = Fixed()) -> Compiled:
+    def compiled(self, name: str, of: str | None = None, fixed: Fixed = NOTHING_FIXED) -> Compiled:
         """A function (`value`, `grad`, `hvp`, ...) or a definition's value, compiled once.
 
         What is `fixed` of the data to be bound is compiled in.
@@ -157,7 +164,7 @@ class Model:
         self,
         stage: Literal["statements", "loops", "llvm"],
         function: str = "value_and_grad",
-        fixed: Fixed = Fixed(),
+        fixed: Fixed = NOTHING_FIXED,
     ) -> str:
         """A stage of the compiler as text, for one function."""
         request = Request(function, None, fixed)
@@ -169,6 +176,20 @@ class Model:
                 return print_kernel(lowered.kernel)
             case "llvm":
                 return lowered.ir
+
+    def explain(self, *functions: str, **sizes: int) -> Explanation:
+        """What is compiled for functions (`value`, `grad`, ...) where no data is bound.
+
+        Dims given as keywords or by default are compiled in. A problem explains what is compiled
+        for its data.
+        """
+        from symopt.explain import Sizes, explain
+
+        for name in sizes.keys() - self.dims.keys():
+            raise DataError(_no_dim(name, self.dims))
+        dims = {n: dim.default for n, dim in self.dims.items() if dim.default is not None} | sizes
+        fixed = self.fixed_by(dims, {})
+        return explain(self, functions, fixed, Sizes(dims))
 
     def derive(self, name: str, *, of: str | None = None) -> Any:
         """The derivative of the objective, or of definition `of`, as a SymPy expression.
@@ -241,6 +262,15 @@ def _size(name: str, value: Any) -> int:
         message = f"dim `{name}` must be a whole number, found {value!r}"
         raise DataError(Diagnostic(Kind.DATA, "bad-size", message))
     return number
+
+
+def _no_dim(name: str, dims: Mapping[str, DimInfo]) -> Diagnostic:
+    return Diagnostic(
+        Kind.DATA,
+        "unknown-dim",
+        f"the program has no dim `{name}`",
+        help=f"it has: {', '.join(dims) or 'none'}",
+    )
 
 
 def _only_default(name: str, only: object, found: object) -> Diagnostic:

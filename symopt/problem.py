@@ -21,6 +21,7 @@ from symopt.types import evaluate
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from symopt.explain import Explanation
     from symopt.model import Model
     from symopt.optim.problem import Mask, Needs
 
@@ -274,6 +275,17 @@ class Problem:
         if np.isfinite(lower).any() or np.isfinite(upper).any():
             arguments["bounds"] = list(zip(lower, upper, strict=True))
         return arguments
+
+    def explain(self, *functions: str) -> Explanation:
+        """What is compiled for functions (`value`, `grad`, ...), those of most methods by default.
+
+        Operation counts, passes, where indices run and sums are kept, what was hoisted, time.
+        """
+        from symopt.explain import Sizes, explain
+
+        sizes = Sizes(self._bound.dims, self._bound.arrays)
+        fixed = self.model.fixed_by(sizes.dims, sizes.arrays)
+        return explain(self.model, functions, fixed, sizes)
 
     def explain_nonfinite(self, p: Any) -> str | None:
         """Where a value or derivative that is not finite comes from; None if all are finite."""

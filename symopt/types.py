@@ -143,26 +143,26 @@ class Integer:
         """The same with loop indices replaced."""
         if not self.indices & indices.keys():
             return self
-        return self._replaced({Index(name): value for name, value in indices.items()})
+        return self.replaced({Index(name): value for name, value in indices.items()})
 
     def with_sizes(self, dims: Mapping[str, Integer]) -> Integer:
         """The same with dims replaced."""
         if not self.dims & dims.keys():
             return self
-        return self._replaced({Dim(name): value for name, value in dims.items()})
+        return self.replaced({Dim(name): value for name, value in dims.items()})
 
     def with_entries(self, arrays: Mapping[str, Any]) -> Integer:
         """The same with entries of these integer arrays, at places that are numbers, replaced."""
-        found = {
+        found: dict[Atom, Integer] = {
             item: constant(arrays[item.tensor][tuple(place.value for place in item.indices)])
             for item in self.atoms()
             if isinstance(item, Entry)
             and item.tensor in arrays
             and all(place.value is not None for place in item.indices)
         }
-        return self._replaced(found) if found else self
+        return self.replaced(found) if found else self
 
-    def _replaced(self, atoms: Mapping[Atom, Integer]) -> Integer:
+    def replaced(self, atoms: Mapping[Atom, Integer]) -> Integer:
         total = constant(0)
         for monomial, coefficient in self.terms:
             product = constant(coefficient)
@@ -227,7 +227,7 @@ def _parts(item: Atom) -> tuple[Integer, ...]:
 
 def _replaced_atom(item: Atom, atoms: Mapping[Atom, Integer]) -> Integer:
     def inner(value: Integer) -> Integer:
-        return value._replaced(atoms)
+        return value.replaced(atoms)
 
     match item:
         case Index() | Dim():

@@ -13,6 +13,7 @@ from symopt.cli.options import color_option
 _COMMANDS = {
     "fit": "symopt.cli.fit",
     "check": "symopt.cli.check",
+    "explain": "symopt.cli.explain",
     "eval": "symopt.cli.evaluate",
     "derive": "symopt.cli.derive",
     "methods": "symopt.cli.methods",

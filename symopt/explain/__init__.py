@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from symopt.explain.counts import Counts, Operations, operation_counts
-from symopt.explain.facts import Explanation, explain
+from symopt.explain.facts import Explanation, FunctionFacts, Sizes, explain
 
-__all__ = ["Counts", "Explanation", "Operations", "explain", "operation_counts"]
+__all__ = [
+    "Counts",
+    "Explanation",
+    "FunctionFacts",
+    "Operations",
+    "Sizes",
+    "explain",
+    "operation_counts",
+]

@@ -10,8 +10,8 @@ from typing import assert_never
 import sympy
 
 from symopt.explain.formula import ONE, ZERO, Formula, number, points, size
-from symopt.loops.phases import in_registers
 from symopt.loops.program import Collect, Fill, Kernel, Pass, Phase, Rows, Update
+from symopt.loops.registers import in_registers
 from symopt.primitives.record import Builtin, Expand, Intrinsic, Libm, Primitive
 from symopt.statements.expression import postorder
 from symopt.types import Integer, Range
@@ -196,7 +196,9 @@ def _count_primitive(node: Primitive, seen: set[sympy.Basic], counter: Counter[s
         case Expand(build):
             _count(sympy.sympify(build(*node.args)), seen, counter)
         case Builtin("integer_power"):
-            _count_power(int(node.args[1]), counter)
+            exponent = node.args[1]
+            assert isinstance(exponent, sympy.Integer)
+            _count_power(int(exponent), counter)
         case Builtin("divide"):
             counter[DIVISIONS] += 1
         case Builtin("smul"):

@@ -9,7 +9,14 @@ from dataclasses import asdict
 from typing import Any
 
 from symopt.explain.counts import Operations
-from symopt.explain.facts import BufferFacts, Explanation, FunctionFacts, PassFacts, PhaseFacts, Sizes
+from symopt.explain.facts import (
+    BufferFacts,
+    Explanation,
+    FunctionFacts,
+    PassFacts,
+    PhaseFacts,
+    Sizes,
+)
 from symopt.explain.formula import Formula
 
 
@@ -73,9 +80,9 @@ def _phase(phase: PhaseFacts, sizes: Sizes) -> dict[str, object]:
         "updates": phase.updates,
         "operations_of_a_sample": _operations(phase.operations, sizes),
         "rows": [asdict(moved) for moved in phase.moved],
-        "sums_in_registers": phase.sums_in_registers,
-        "sums_in_lots": phase.sums_in_lots,
-        "sums_in_memory": phase.sums_in_memory,
+        "sums_in_registers": _count(phase.sums_in_registers, sizes),
+        "sums_in_lots": _count(phase.sums_in_lots, sizes),
+        "sums_in_memory": _count(phase.sums_in_memory, sizes),
         "in_registers": phase.in_registers,
     }
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from symopt.compiler import Compiled, Stages
-from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind
 from symopt.derive.functions import FUNCTIONS
+from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind
 from symopt.explain.counts import Counts, Operations, operation_counts, phase_operations
-from symopt.explain.formula import ONE, ZERO, Formula, number, size
+from symopt.explain.formula import ONE, ZERO, Formula, number, points, size
 from symopt.explain.places import IndexPlaces, index_places
-from symopt.loops.phases import in_registers, points, touched, written_out
-from symopt.loops.program import Buffer, Kernel, Pass, Phase, Rows, Storage, Update
+from symopt.loops.program import Buffer, Kernel, Pass, Phase, Rows, Storage, Update, touched
+from symopt.loops.registers import in_registers
 from symopt.loops.sizes import Fixed
+from symopt.loops.work import written_out
 from symopt.native.jit import host
 from symopt.native.maths import Cpu
 from symopt.statements.hoist import Hoisted
 from symopt.typed.program import Rewrite
+from symopt.types import Range
 
 _DOUBLE = 8  # bytes
 _THROUGH_CUT = frozenset(name for name in FUNCTIONS if name.startswith(("jac", "residuals"))) | {
@@ -30,7 +32,7 @@ _THROUGH_CUT = frozenset(name for name in FUNCTIONS if name.startswith(("jac", "
 class Sizes:
     """What is known of sizes and index arrays, to turn formulas into numbers."""
 
-    dims: Mapping[str, int] = field(default_factory=dict)
+    dims: Mapping[str, int]
     arrays: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def number(self, formula: Formula) -> float | None:
@@ -59,9 +61,9 @@ class PhaseFacts:
     updates: int
     operations: Operations  # of one sample
     moved: tuple[Moved, ...]
-    sums_in_registers: int
-    sums_in_lots: int
-    sums_in_memory: int
+    sums_in_registers: Formula
+    sums_in_lots: Formula
+    sums_in_memory: Formula
     in_registers: tuple[str, ...]  # buffers
 
 
@@ -137,29 +139,36 @@ class Explanation:
         return explanation_text(self)
 
 
-def explain(
-    stages: Stages,
-    compiled: Callable[[str], Compiled],
-    names: Sequence[str],
-    fixed: Fixed,
-    sizes: Sizes,
-    seconds: Mapping[str, float],
-) -> Explanation:
+class Compiler(Protocol):
+    """What a model knows and can do for an explanation."""
+
+    @property
+    def stages(self) -> Stages: ...
+    @property
+    def seconds(self) -> Mapping[str, float]: ...
+    def compiled(self, name: str, of: str | None = None, fixed: Fixed = ...) -> Compiled: ...
+
+
+def explain(model: Compiler, names: Sequence[str], fixed: Fixed, sizes: Sizes) -> Explanation:
     """The facts about some functions; without names, about those that most methods use."""
+    stages = model.stages
     names = names or default_functions(stages)
     for name in names:
         _check(name, stages)
     cpu = host()  # looked at first, so that the first function compiled does not pay for it
-    value = operation_counts(compiled("value").kernel).total.total
+    value = operation_counts(model.compiled("value", None, fixed).kernel).total.total
     functions = tuple(
-        _function(name, compiled(name), stages, fixed, value) for name in dict.fromkeys(names)
+        _function(name, model.compiled(name, None, fixed), stages, fixed, value)
+        for name in dict.fromkeys(names)
     )
-    rewrites = stages.program.rewrites
-    return Explanation(stages.source.name, fixed, sizes, cpu, rewrites, functions, seconds)
+    program = stages.program
+    return Explanation(
+        stages.source.name, fixed, sizes, cpu, program.rewrites, functions, model.seconds
+    )
 
 
 def default_functions(stages: Stages) -> tuple[str, ...]:
-    """The value, the gradient, and the second derivatives that methods prefer."""
+    """The value, the gradient, and the second derivative that methods prefer."""
     second = "gauss_newton" if stages.task.cut else "hvp"
     return "value", "value_and_grad", second
 
@@ -230,36 +239,38 @@ def _phase(phase: Phase, node: Pass, kernel: Kernel) -> PhaseFacts:
         operations=phase_operations(phase, node, kernel, sample=True),
         moved=tuple(_moved(part, kernel) for part in phase.body if isinstance(part, Rows)),
         sums_in_registers=registers,
-        sums_in_lots=sum(_elements(update) for update in phase.sums),
+        sums_in_lots=sum((_elements(update, phase) for update in phase.sums), ZERO),
         sums_in_memory=memory,
         in_registers=tuple(sorted(in_registers(phase, kernel, node.written_out))),
     )
 
 
-def _accumulators(phase: Phase, node: Pass, kernel: Kernel) -> tuple[int, int]:
+def _accumulators(phase: Phase, node: Pass, kernel: Kernel) -> tuple[Formula, Formula]:
     """How many elements the body's sums over samples have: in registers, and in memory.
 
     A loop that is not written out goes from element to element of its sum, in memory.
     """
-    registers: dict[object, int] = {}
-    memory: dict[object, int] = {}
+    registers: dict[object, Formula] = {}
+    memory: dict[object, Formula] = {}
     for part in phase.body:
         if isinstance(part, Update) and kernel.buffers[part.target].storage is Storage.PARTIAL:
-            count = _elements(part)
-            fixed = count == 1 or written_out(part, node.written_out)
-            bounds = tuple((loop.index, loop.lower, loop.upper) for loop in _seen(part))
-            (registers if fixed else memory)[part.target, part.place, bounds] = count
-    return sum(registers.values()), sum(memory.values())
+            seen = _seen(part)
+            fixed = not seen or written_out(part, node.written_out)
+            bounds = tuple((loop.index, loop.lower, loop.upper) for loop in seen)
+            found = registers if fixed else memory
+            found[part.target, part.place, bounds] = _elements(part, phase)
+    return sum(registers.values(), ZERO), sum(memory.values(), ZERO)
 
 
-def _seen(update: Update) -> list[Any]:
-    seen = frozenset[str]().union(*(place.indices for place in update.place))
-    return [loop for loop in update.loops if loop.index in seen]
+def _seen(update: Update) -> list[Range]:
+    """The loops of an update that its target sees."""
+    indices = frozenset[str]().union(*(place.indices for place in update.place))
+    return [loop for loop in update.loops if loop.index in indices]
 
 
-def _elements(update: Update) -> int:
-    """How many elements an update with loops of known lengths adds to."""
-    return points(_seen(update)) or 1
+def _elements(update: Update, phase: Phase) -> Formula:
+    """How many elements an update adds to at a point of the phase, as a mean."""
+    return points(_seen(update), phase.loops)
 
 
 def _moved(rows: Rows, kernel: Kernel) -> Moved:

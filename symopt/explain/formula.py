@@ -70,21 +70,26 @@ class Formula:
         """The number at some sizes; None where one is not known."""
         try:
             return float(
-                sum(c * prod(_at(v, dims, arrays) for v in variables) for variables, c in self.terms)
+                sum(
+                    c * prod(_at(v, dims, arrays) for v in variables) for variables, c in self.terms
+                )
             )
         except KeyError:
             return None
 
     def over(self, other: Formula) -> float | None:
-        """The quotient for large sizes; None where it depends on how they grow."""
-        (own, share), (others, rest) = self._leading(), other._leading()
-        return float(share / rest) if own == others and rest else None
+        """The quotient for large sizes; None where it depends on how these grow."""
+        own, others = self._leading(), other._leading()
+        if own is None or others is None or own[0] != others[0]:
+            return None
+        return float(own[1] / others[1])
 
-    def _leading(self) -> tuple[tuple[Variable, ...], Fraction]:
-        """The only term of the highest degree; 0 where there are several."""
-        if not self.terms or (len(self.terms) > 1 and len(self.terms[0][0]) == len(self.terms[1][0])):
-            return (), Fraction(0)
-        return self.terms[0]
+    def _leading(self) -> tuple[tuple[Variable, ...], Fraction] | None:
+        """The only term of the highest degree."""
+        if not self.terms:
+            return None
+        first, *others = self.terms
+        return None if others and len(others[0][0]) == len(first[0]) else first
 
     def __str__(self) -> str:
         text = ""
@@ -142,7 +147,9 @@ def _mean(loop: Range, around: tuple[Range, ...]) -> Formula:
 
 
 def _is_polynomial(loop: Range) -> bool:
-    return all(isinstance(a, Dim | Index) for edge in (loop.lower, loop.upper) for a in edge.atoms())
+    return all(
+        isinstance(a, Dim | Index) for edge in (loop.lower, loop.upper) for a in edge.atoms()
+    )
 
 
 def _summed(term: Formula, loop: Range) -> Formula:

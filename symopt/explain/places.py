@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import sympy
-
 from symopt.loops.axis import lead_of, sample_dims
 from symopt.loops.expand import expand_reductions
-from symopt.loops.phases import written_out
+from symopt.loops.work import written_out
 from symopt.loops.program import Kernel, Pass, Phase, Update
 from symopt.loops.sizes import Fixed, sized_range
+from symopt.source import Span
 from symopt.statements.program import Program, Statement
 
 LANES, ONE_BY_ONE = "lanes", "sample by sample"
@@ -37,12 +36,12 @@ def index_places(
     """
     expanded = expand_reductions(program)
     ranked = sample_dims(expanded, sample)
-    origins: dict[tuple[sympy.Expr, object], list[Statement]] = {}
+    origins: dict[Span | None, list[Statement]] = {}
     for statement in expanded.statements:
-        origins.setdefault((statement.expression, statement.span), []).append(statement)
+        origins.setdefault(statement.span, []).append(statement)
     found: dict[str, Counter[str]] = {}
     for node, phase, update in _updates(kernel):
-        statement = _origin(update, origins.get((update.expression, update.span), []))
+        statement = _origin(update, origins.get(update.span, []))
         if statement is None:
             continue  # the schedule's own: a part of a buffer is filled
         lead = lead_of(statement, ranked)
@@ -65,11 +64,15 @@ def _updates(kernel: Kernel) -> Iterator[tuple[Pass | None, Phase | None, Update
 
 
 def _origin(update: Update, candidates: list[Statement]) -> Statement | None:
-    """The statement that an update was: its target and loops may have been renamed since."""
+    """The statement that an update was: target, reads and loops may have been renamed since."""
     left = {loop.index for loop in update.loops}
-    fitting = [s for s in candidates if left <= {loop.index for loop in s.loops}]
-    named = [s for s in fitting if update.target.startswith(s.target)]
-    return next(iter(named or fitting), None)
+    ranked = (
+        (update.target.startswith(s.target), update.expression == s.expression, -number, s)
+        for number, s in enumerate(candidates)
+        if left <= {loop.index for loop in s.loops} and update.reduction == s.reduction
+    )
+    *likely, _, statement = max(ranked, key=lambda entry: entry[:3], default=(False, 0, None))
+    return statement if any(likely) else None
 
 
 def _place(

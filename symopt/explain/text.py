@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from symopt.explain.counts import CHOICES, Operations
-from symopt.explain.facts import BufferFacts, Explanation, FunctionFacts, PassFacts, PhaseFacts, Sizes
-from symopt.explain.formula import Formula
+from symopt.explain.facts import (
+    BufferFacts,
+    Explanation,
+    FunctionFacts,
+    PassFacts,
+    PhaseFacts,
+    Sizes,
+)
+from symopt.explain.formula import ZERO, Formula
+from symopt.explain.places import IndexPlaces
 from symopt.statements.hoist import Hoisted
 
-_LABEL = 12  # characters
+_LABEL = 11  # characters
+_STAGES = {"analyse": "read and check", "passes": "LLVM passes", "code": "machine code"}
 
 
 def explanation_text(explanation: Explanation) -> str:
@@ -40,8 +50,8 @@ def overview_lines(explanation: Explanation) -> Iterator[str]:
 
 def rewrite_lines(explanation: Explanation) -> Iterator[str]:
     """The stable forms that took the place of what is written, and where."""
-    for rewrite in explanation.rewrites:
-        yield _labelled("stable form", f"{rewrite.span}: {rewrite.after} for {rewrite.before}")
+    rewrites = explanation.rewrites
+    yield from _section("stable", (f"{r.span}: {r.after} for {r.before}" for r in rewrites))
 
 
 def function_lines(function: FunctionFacts, sizes: Sizes) -> Iterator[str]:
@@ -50,13 +60,10 @@ def function_lines(function: FunctionFacts, sizes: Sizes) -> Iterator[str]:
     if function.counts.once.kinds:
         yield _labelled("once", _kinds(function.counts.once))
     for number, one in enumerate(function.passes, start=1):
-        yield from _pass_lines(number, one)
-    for index in function.indices:
-        places = (f"{place} ({count})" for place, count in index.places.items())
-        yield _labelled("index", f"{index.loop}: {', '.join(places)}")
-    for hoisted in function.hoisted:
-        yield _labelled("hoisted", hoisted_text(hoisted))
-    yield from _memory_lines(function, sizes)
+        yield from _section(f"pass {number}", _pass_lines(one))
+    yield from _section("indices", map(_index_text, function.indices))
+    yield from _section("hoisted", map(hoisted_text, function.hoisted))
+    yield from _section("memory", _memory_lines(function, sizes))
     yield _labelled("time", _times(function.seconds))
 
 
@@ -67,52 +74,72 @@ def operations_text(function: FunctionFacts, sizes: Sizes) -> str:
     here, times = sizes.number(total), function.times_value(sizes)
     if here is not None and total.value is None:
         text += f", here {here:,.0f}"
-    return text if times is None else f"{text}, {times:.3g} x the value"
+    return text if times is None else f"{text}, {times_text(times)} x the value"
+
+
+def times_text(times: float) -> str:
+    """A quotient, to about a percent."""
+    return f"{times:.2f}" if times < 10 else f"{times:,.1f}"
 
 
 def accumulators_text(phases: Iterable[PhaseFacts]) -> str:
     """How many sums over samples are kept where."""
-    counts = [(p.sums_in_registers, p.sums_in_lots, p.sums_in_memory) for p in phases]
-    words = ("in registers", "in lots", "in memory")
-    totals = (sum(column) for column in zip(*counts, strict=True))
-    return ", ".join(f"{n} {word}" for n, word in zip(totals, words, strict=False) if n)
+    counts = {"registers": ZERO, "lots": ZERO, "memory": ZERO}
+    for phase in phases:
+        counts["registers"] += phase.sums_in_registers
+        counts["lots"] += phase.sums_in_lots
+        counts["memory"] += phase.sums_in_memory
+    return ", ".join(f"{count} in {where}" for where, count in counts.items() if count)
 
 
 def hoisted_text(hoisted: Hoisted) -> str:
-    """What was hoisted over which loops, and its place in the program."""
+    """What is computed over fewer points, and its place in the program."""
     place = f"{hoisted.span}: " if hoisted.span else ""
-    origin = "" if hoisted.source == hoisted.tensor else f" (of {hoisted.source})"
+    if hoisted.loops == hoisted.source_loops:
+        loops = ", ".join(map(str, hoisted.loops))
+        return f"{place}{hoisted.source}: a factor left its sum over {loops}"
+    origin = "" if hoisted.source == hoisted.tensor else f" as {hoisted.source}"
     return f"{place}{hoisted}{origin}"
 
 
-def _pass_lines(number: int, one: PassFacts) -> Iterator[str]:
+def _pass_lines(one: PassFacts) -> Iterator[str]:
     lanes = f"{one.lanes} lanes" if one.lanes > 1 else "one sample at a time"
     tile = f", tiles of {one.tile} samples" if one.tile else ""
-    yield _labelled(f"pass {number}", f"{one.loop}: {lanes}{tile}")
-    yield _labelled("", f"a sample: {_kinds(one.sample)}")
+    yield f"{one.loop}: {lanes}{tile}"
+    yield f"a sample: {_kinds(one.sample)}"
     for phase in one.phases:
-        plural = "" if phase.updates == 1 else "s"
         where = f" for {', '.join(phase.loops)}" if phase.loops else ""
-        facts = [f"{phase.updates} update{plural}", f"{phase.operations.total} operations a sample"]
-        for moved in phase.moved:
-            verb = "written" if moved.written else "read"
-            facts.append(f"rows of {moved.array} {verb}, {moved.columns} columns")
-        if sums := accumulators_text([phase]):
-            facts.append(f"sums: {sums}")
-        yield _labelled("", f"phase{where}: {'; '.join(facts)}")
+        yield f"phase{where}: {'; '.join(_phase_facts(phase))}"
+
+
+def _phase_facts(phase: PhaseFacts) -> Iterator[str]:
+    for moved in phase.moved:
+        verb = "written" if moved.written else "read"
+        yield f"rows of {moved.array} {verb}, {_counted(moved.columns, 'columns')}"
+    if phase.updates:
+        yield f"{_counted(phase.updates, 'updates')}, {phase.operations.total} operations a sample"
+    if sums := accumulators_text([phase]):
+        yield f"sums over samples: {sums}"
+
+
+def _index_text(index: IndexPlaces) -> str:
+    places = (f"{place} ({count})" for place, count in index.places.items())
+    return f"{index.loop}: {', '.join(places)}"
 
 
 def _memory_lines(function: FunctionFacts, sizes: Sizes) -> Iterator[str]:
+    counts = Counter(buffer.kept for buffer in function.buffers)
+    yield (
+        f"{bytes_text(function.workspace, sizes)} of workspace; in registers "
+        f"{_counted(counts['registers'], 'arrays')}, on the stack {counts['stack']}"
+    )
     kept: dict[str, list[BufferFacts]] = {}
     for buffer in function.buffers:
         if buffer.kept == "memory":
             kept.setdefault(buffer.storage, []).append(buffer)
     for storage, buffers in kept.items():
-        names = (f"{b.name}({', '.join(b.shape)}) {bytes_text(b.bytes, sizes)}" for b in buffers)
-        yield _labelled(storage, "; ".join(names))
-    in_registers = sum(buffer.kept == "registers" for buffer in function.buffers)
-    workspace = f"{bytes_text(function.workspace, sizes)} of workspace"
-    yield _labelled("memory", f"{workspace}, {in_registers} arrays in registers")
+        arrays = (f"{b.name}({', '.join(b.shape)}) {bytes_text(b.bytes, sizes)}" for b in buffers)
+        yield f"{storage}: {'; '.join(arrays)}"
 
 
 def bytes_text(room: Formula, sizes: Sizes) -> str:
@@ -123,21 +150,31 @@ def bytes_text(room: Formula, sizes: Sizes) -> str:
     return f"{here:,.0f} bytes ({room})"
 
 
-def _kinds(operations: Operations) -> str:
-    kinds = operations.kinds
-    counted = [f"{n} {kind}" for kind, n in kinds.items() if kind != CHOICES]
-    text = ", ".join(counted) or "no operations"
-    return f"{text}; {kinds[CHOICES]} {CHOICES}" if CHOICES in kinds else text
-
-
-def _times(seconds: Mapping[str, float]) -> str:
-    stages = (f"{name} {milliseconds(time)}" for name, time in seconds.items())
-    return f"{', '.join(stages)}"
-
-
 def milliseconds(seconds: float) -> str:
     """A time in ms."""
     return f"{1e3 * seconds:.1f} ms"
+
+
+def _kinds(operations: Operations) -> str:
+    kinds = operations.kinds
+    counted = [_counted(n, kind) for kind, n in kinds.items() if kind != CHOICES]
+    text = ", ".join(counted) or "no operations"
+    return f"{text}; {_counted(kinds[CHOICES], CHOICES)}" if CHOICES in kinds else text
+
+
+def _counted(count: Formula | int, things: str) -> str:
+    """A number of things; one of them in the singular."""
+    return f"{count} {things.removesuffix('s') if str(count) == '1' else things}"
+
+
+def _times(seconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{_STAGES.get(s, s)} {milliseconds(time)}" for s, time in seconds.items())
+
+
+def _section(label: str, texts: Iterable[str]) -> Iterator[str]:
+    """Lines, the first of them with a label."""
+    for number, text in enumerate(texts):
+        yield _labelled("" if number else label, text)
 
 
 def _labelled(label: str, text: str) -> str:

@@ -40,7 +40,8 @@ def _node(node: Node | Phase | Part, indent: str) -> list[str]:
             more = [f"{indent}then, a few at a time:", *rest] if rest else []
             return [f"{indent}phase{around}:", *lines, *more]
         case Rows(array, place, first, columns, write):
-            rows = f"rows {array}[{', '.join(map(str, place))}]" + (f" from {first}" if first else "")
+            part = f" from {first}" if first else ""
+            rows = f"rows {array}[{', '.join(map(str, place))}]{part}"
             return [indent + (f"{rows} = {columns}" if write else f"{columns} = {rows}")]
         case Update():
             place = f"[{', '.join(map(str, node.place))}]" if node.place else ""

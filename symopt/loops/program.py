@@ -9,7 +9,7 @@ one block of one phase needs, `TILE` buffers what is handed from phase to phase.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -100,13 +100,18 @@ class Update:
     winner: Winner | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def seen(self) -> frozenset[str]:
+        """The indices that the target sees: those of all other loops are reduced over."""
+        return frozenset().union(*(part.indices for part in self.place))
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The rows of a row-major array that belong to the samples at hand, one vector per column.
 
-    Elements `first` and on, of the part of `array` that the axes after `place` span, go to or come
-    from `columns`: to it where the rows are read (`write` is False), from it where they are written.
+    Elements `first` and on, of the part of `array` that the axes after `place` span, go to
+    `columns`, or where they are written come from there.
     """
 
     array: str
@@ -122,6 +127,42 @@ class Rows:
 
 
 Part = Fill | Update | Rows
+
+
+def touched(part: Part) -> tuple[str, ...]:
+    """The buffers that a part reads or writes."""
+    match part:
+        case Fill(buffer):
+            return (buffer,)
+        case Rows():
+            return part.array, part.columns
+        case Update():
+            reads = (read.tensor for read in part.reads if read.tensor)
+            return (part.target, *((part.winner.tensor,) if part.winner else ()), *reads)
+
+
+def with_names(part: Part, names: Mapping[str, str]) -> Part:
+    """The part with some buffers by other names."""
+
+    def of(name: str) -> str:
+        return names.get(name, name)
+
+    match part:
+        case Fill():
+            return replace(part, buffer=of(part.buffer))
+        case Rows():
+            return replace(part, array=of(part.array), columns=of(part.columns))
+        case Update():
+            winner = part.winner
+            return replace(
+                part,
+                target=of(part.target),
+                reads=tuple(
+                    replace(read, tensor=of(read.tensor)) if read.tensor else read
+                    for read in part.reads
+                ),
+                winner=replace(winner, tensor=of(winner.tensor)) if winner else None,
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,12 +134,12 @@ class RowMoves:
                 moved.append(replace(read, tensor=name, map=(place,)))
                 continue
             split = self._split(tensor, read.map) if read.tensor is not None else None
-            key = (tensor, read.map[: split[0]]) if split else None
-            if split is None or key not in names:
-                moved.append(read)
-                continue
-            place = self._within(tensor, read.map, split[0]) - reads[key].low
-            moved.append(replace(read, tensor=names[key], map=(place,)))
+            lead = split[0] if split else 0
+            name = names.get((tensor, read.map[:lead]))
+            if name is not None:
+                place = self._within(tensor, read.map, lead) - reads[tensor, read.map[:lead]].low
+                read = replace(read, tensor=name, map=(place,))
+            moved.append(read)
         update = replace(update, reads=tuple(moved))
         if update.target in written:
             (_, lead), name = written[update.target][0], written[update.target][1]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims, written
 from symopt.loops.expand import expand_reductions
-from symopt.loops.packed import pack_gathers
 from symopt.loops.options import Options
+from symopt.loops.packed import pack_gathers
 from symopt.loops.phases import in_one_phase, in_phases
 from symopt.loops.program import (
     SAMPLE,
@@ -30,7 +30,7 @@ from symopt.loops.program import (
     Storage,
     Update,
 )
-from symopt.loops.sizes import Fixed, sized_range, with_sizes
+from symopt.loops.sizes import NOTHING_FIXED, Fixed, sized_range, with_sizes
 from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
 from symopt.types import Integer, Range, index
 
@@ -58,9 +58,7 @@ class _Plan:
         return not set(written(self.program.statements[number])) <= self.local
 
 
-def schedule(
-    program: Program, name: str, options: Options, fixed: Fixed = Fixed()
-) -> Kernel:
+def schedule(program: Program, name: str, options: Options, fixed: Fixed = NOTHING_FIXED) -> Kernel:
     """The kernel that computes the outputs of a program, for all data that agree with `fixed`."""
     plan = _packed_plan(expand_reductions(program), options, fixed)
     # What runs over samples is found by the names of the sizes, and so before they are numbers.

@@ -42,6 +42,9 @@ class Fixed:
         }
 
 
+NOTHING_FIXED = Fixed()
+
+
 def fixed_by(
     program: Program,
     sample: str | None,
@@ -100,9 +103,7 @@ def with_sizes(program: Program, fixed: Fixed) -> Program:
         return replace(
             one,
             map=moved(one.map),
-            loops=tuple(
-                Range(loop.index, *moved((loop.lower, loop.upper))) for loop in one.loops
-            ),
+            loops=tuple(Range(loop.index, *moved((loop.lower, loop.upper))) for loop in one.loops),
             reads=tuple(map(read, one.reads)),
             winner=replace(winner, position=moved((winner.position,))[0]) if winner else None,
         )

@@ -14,7 +14,6 @@ from typing import assert_never
 
 import sympy
 
-from symopt.loops.phases import in_registers, points, written_out
 from symopt.loops.program import (
     Buffer,
     Collect,
@@ -27,7 +26,9 @@ from symopt.loops.program import (
     Storage,
     Update,
 )
-from symopt.native.maths import Cpu
+from symopt.loops.registers import in_registers
+from symopt.loops.work import points, written_out
+from symopt.native.maths import COMMON, Cpu
 from symopt.native.memory import Memory
 from symopt.native.rows import move_rows
 from symopt.native.scalars import ScalarEmitter
@@ -45,7 +46,7 @@ attributes #2 = { nounwind willreturn memory(none) noinline alignstack=64
 """
 
 
-def emit_module(kernel: Kernel, cpu: Cpu = Cpu()) -> str:
+def emit_module(kernel: Kernel, cpu: Cpu = COMMON) -> str:
     """The IR of one kernel, complete."""
     return _KernelEmitter(kernel, cpu).module()
 
@@ -78,8 +79,7 @@ def _lots(
     """
     single: list[Update] = []
     for update in sums:
-        seen = frozenset().union(*(place.indices for place in update.place))
-        loops = [loop for loop in update.loops if loop.index in seen]
+        loops = [loop for loop in update.loops if loop.index in update.seen]
         if any(loop.lower.indices | loop.upper.indices for loop in loops):
             single.append(update)
             continue
@@ -95,9 +95,7 @@ def _lots(
         yield tuple(single), ()
 
 
-def _points(
-    loops: Sequence[Range], fixed: Mapping[str, Integer]
-) -> Iterator[dict[str, Integer]]:
+def _points(loops: Sequence[Range], fixed: Mapping[str, Integer]) -> Iterator[dict[str, Integer]]:
     """The indices at every point of loops of known length."""
     if not loops:
         yield {}
@@ -295,9 +293,8 @@ class _KernelEmitter:
 
     def _instances(self, update: Update) -> Iterator[Callable[[], None]]:
         """The update at each point of the loops that its target sees, each on its own."""
-        seen = frozenset().union(*(place.indices for place in update.place))
-        outer = [loop for loop in update.loops if loop.index in seen]
-        inner = tuple(loop for loop in update.loops if loop.index not in seen)
+        outer = [loop for loop in update.loops if loop.index in update.seen]
+        inner = tuple(loop for loop in update.loops if loop.index not in update.seen)
         for point in _points(outer, {}):
             yield partial(self._at, point, replace(update, loops=inner))
 
@@ -310,13 +307,10 @@ class _KernelEmitter:
 
     def _update(self, update: Update) -> None:
         """A nest; the loops at its end that the target does not see sum into a register."""
-        seen = (
-            frozenset().union(*(part.indices for part in update.place)) if update.place else set()
-        )
         self.written_out = self.memory.inside and written_out(update, self.limit)
         inner: list[Range] = []
         outer = list(update.loops)
-        while outer and outer[-1].index not in seen:
+        while outer and outer[-1].index not in update.seen:
             inner.insert(0, outer.pop())
         match update.reduction:
             case "=":

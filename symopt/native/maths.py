@@ -87,12 +87,15 @@ class Cpu:
     scalef: bool = False
 
 
+COMMON = Cpu()
+
+
 @dataclass(frozen=True, slots=True)
 class Maths:
     """Emits functions into one text. Without fused multiply-add, both operations round."""
 
     text: FunctionText
-    cpu: Cpu = Cpu()
+    cpu: Cpu = COMMON
 
     # ── exponentials ─────────────────────────────────────────────────────────────────────────
 

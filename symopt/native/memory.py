@@ -274,7 +274,9 @@ class Memory:
         """The address of an element whose position is the same for all lanes."""
         base = self.bases[buffer.name]
         if buffer.storage is not Storage.TILE:
-            return self.text.element(base, position, stride=self.text.lanes if buffer.by_lane else 1)
+            return self.text.element(
+                base, position, stride=self.text.lanes if buffer.by_lane else 1
+            )
         assert self.offset is not None
         here = self.text.element(base, self.offset)
         return self.text.element(here, position, stride=self.text.lanes * self.blocks)

@@ -38,9 +38,7 @@ def move_rows(memory: Memory, rows: Rows) -> None:
         memory.known.forget(rows.array)
 
 
-def _move(
-    memory: Memory, rows: Rows, addresses: list[str], first: Integer, count: int
-) -> None:
+def _move(memory: Memory, rows: Rows, addresses: list[str], first: Integer, count: int) -> None:
     """Some columns, from `first` on."""
     places = [(first + k,) for k in range(count)]
     start = memory.integers.emit(first)

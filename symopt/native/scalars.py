@@ -33,7 +33,7 @@ class ScalarEmitter:
     """
 
     text: FunctionText
-    cpu: maths.Cpu = maths.Cpu()
+    cpu: maths.Cpu = maths.COMMON
     flags: str = FLAGS
     inlined: int = 0  # elementary functions written out so far
 

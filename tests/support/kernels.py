@@ -8,8 +8,8 @@ from typing import Any
 import sympy
 from numpy.typing import NDArray
 
-from symopt.loops.program import Kernel
 from symopt.loops.options import Options
+from symopt.loops.program import Kernel
 from symopt.loops.schedule import schedule
 from symopt.loops.verify import verify
 from symopt.native.emit import emit_module

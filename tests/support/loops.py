@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from symopt.compiler import analyse
 from symopt.derive.functions import FUNCTIONS, derive, evaluation
-from symopt.loops.program import Kernel, Pass, Update
 from symopt.loops.options import Options
+from symopt.loops.program import Kernel, Pass, Update
 from symopt.loops.schedule import schedule
 from symopt.loops.verify import verify
 from symopt.source import Source
