@@ -13,6 +13,8 @@ from symopt.cli.refusal import refusing
 from symopt.diagnostics import DataError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from symopt.explain import Explanation
     from symopt.model import Model
 
@@ -110,7 +112,9 @@ def _print(explanation: Explanation, *, details: bool) -> None:
             show(line)
 
 
-def _table(explanation: Explanation) -> object:
+def _table(explanation: Explanation) -> Table:
+    from rich.text import Text
+
     from symopt.cli.fit_table import plain_table
     from symopt.explain.text import accumulators_text, milliseconds, times_text
 
@@ -119,20 +123,23 @@ def _table(explanation: Explanation) -> object:
     here = [sizes.number(total) for total in totals]
     bound = any(number is not None for number in here)
     columns = ["function", "operations", *(["here"] if bound else []), "x value"]
-    columns += ["passes", "sums over samples", "hoisted", "compile time"]
-    table = plain_table(*columns, numbers=("here", "x value", "passes", "hoisted", "compile time"))
+    columns += ["passes", "lanes", "sums over samples", "hoisted", "compile time"]
+    numbers = ("here", "x value", "passes", "lanes", "hoisted", "compile time")
+    table = plain_table(*columns, numbers=numbers)
     for function, total, number in zip(explanation.functions, totals, here, strict=True):
         times = function.times_value(sizes)
         phases = [phase for one in function.passes for phase in one.phases]
+        lanes = sorted({one.lanes for one in function.passes}, reverse=True)
         cells = [function.name, str(total)]
         if bound:
             cells.append("" if number is None else f"{number:,.0f}")
         cells += [
             "" if times is None else times_text(times),
             str(len(function.passes)),
+            ", ".join(map(str, lanes)),
             accumulators_text(phases),
             str(len(function.hoisted)),
             milliseconds(sum(function.seconds.values())),
         ]
-        table.add_row(*cells)
+        table.add_row(*map(Text, cells))
     return table

@@ -23,6 +23,7 @@ from symopt.derive.activity import (
 from symopt.derive.blocks import Block, Columns, Place, flat_place
 from symopt.derive.columns import Compact, Dense
 from symopt.derive.landing import Landing
+from symopt.derive.exposure import unguarded
 from symopt.derive.reduction import Weight, weight_of
 from symopt.derive.scalar import Finiteness, weights
 from symopt.primitives.record import Primitive
@@ -74,6 +75,7 @@ class Reach:
     params: frozenset[str]
     layout: Dense | Compact
     wild: set[str]
+    unguarded: frozenset[int]  # statements whose changes need no strong zeros
     tensors: dict[str, Tensor]
     steps: dict[int, Step] = field(default_factory=dict)
     columns: dict[str, Columns] = field(default_factory=dict)
@@ -95,6 +97,8 @@ class Reach:
         wanted = real_reads(self.program, statement, {*self.params, *self.columns})
         weight = weight_of(statement, self.tensors, "dot")
         finiteness = finiteness_of(statement, self.wild, {})
+        if number in self.unguarded:
+            finiteness = replace(finiteness, unguarded=True)
         root = weight.applied(S.One, finiteness.times)
         slopes = weights(statement.expression, root, wanted, finiteness)
         landings = self.layout.landings(statement)
@@ -147,7 +151,9 @@ def reach(
 ) -> Reach:
     """The reach of the statements that `wanted` tensors need."""
     params = frozenset(params)
-    found = Reach(program, params, layout, wild_tensors(program), dict(program.tensors))
+    wild = wild_tensors(program)
+    bare = unguarded(program, wild)
+    found = Reach(program, params, layout, wild, bare, dict(program.tensors))
     active = depending_on(program, params) & leading_to(program, wanted)
     writers: dict[str, list[int]] = {}
     for number, statement in enumerate(program.statements):

@@ -27,16 +27,19 @@ class Finiteness:
 
     `forward` is for changes along directions or columns. A zero adjoint wins over whatever comes
     next on the way back; for changes to agree with that, a zero factor has to win over a change
-    that is not finite, too.
+    that is not finite, too. With `unguarded`, nothing of that matters: see `derive/exposure.py`.
     """
 
     wild: frozenset[sympy.Symbol] = frozenset()
     nonzero: frozenset[sympy.Symbol] = frozenset()
     forward: bool = False
+    unguarded: bool = False
     _known: dict[sympy.Expr, bool] = field(default_factory=dict)
 
     def finite(self, expression: sympy.Expr) -> bool:
-        """Whether the value is finite for sure."""
+        """Whether the value is finite for sure, or need not be."""
+        if self.unguarded:
+            return True
         for node in postorder(expression):
             if node not in self._known:
                 self._known[node] = self._judge(node)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 
@@ -88,7 +88,7 @@ class Slopes:
             for symbol, named in self._named.items()
             if not known.finite(self.step.slopes[symbol])
         }
-        finiteness = Finiteness(known.wild | wild, known.nonzero, forward=True)
+        finiteness = replace(known, wild=known.wild | wild, _known={})
         return sympy.Add(*(self._product(s, dot.symbol, finiteness) for s, dot in dots.items()))
 
     def _product(

@@ -72,7 +72,7 @@ def operation_counts(kernel: Kernel) -> Counts:
     Counted apart, as choices, and no part of the total: comparisons, selections, max and min, truth
     values, abs and rounding. Not counted: changes of sign, index arithmetic, moving values, samples
     that fill up the last vector, and adding up registers after each tile. What several updates
-    have in common counts for each of them. No range is taken to end before it starts.
+    have in common counts for each of them. No range is taken to be empty.
     """
     passes: list[Operations] = []
     once = Operations()

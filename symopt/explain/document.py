@@ -103,4 +103,7 @@ def _operations(operations: Operations, sizes: Sizes) -> dict[str, Any]:
 
 
 def _count(formula: Formula, sizes: Sizes) -> dict[str, Any]:
-    return {"formula": str(formula), "number": sizes.number(formula)}
+    number = sizes.number(formula)
+    if number is not None and number.is_integer():
+        number = int(number)
+    return {"formula": str(formula), "number": number}

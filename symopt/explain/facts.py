@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from symopt.calls import SIGNATURES
 from symopt.compiler import Compiled, Stages
-from symopt.derive.functions import FUNCTIONS
 from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind
 from symopt.explain.counts import Counts, Operations, operation_counts, phase_operations
 from symopt.explain.formula import ONE, ZERO, Formula, number, points, size
@@ -23,9 +23,6 @@ from symopt.typed.program import Rewrite
 from symopt.types import Range
 
 _DOUBLE = 8  # bytes
-_THROUGH_CUT = frozenset(name for name in FUNCTIONS if name.startswith(("jac", "residuals"))) | {
-    "jvp", "vjp", "gauss_newton", "gnvp",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +171,16 @@ def default_functions(stages: Stages) -> tuple[str, ...]:
 
 
 def _check(name: str, stages: Stages) -> None:
-    if name not in FUNCTIONS:
+    if name not in SIGNATURES:
         raise DataError(
             Diagnostic(
                 Kind.DATA,
                 "unknown-function",
                 f"there is no function `{name}`",
-                help=f"the functions are {', '.join(FUNCTIONS)}",
+                help=f"the functions are {', '.join(SIGNATURES)}",
             )
         )
-    if name in _THROUGH_CUT and not stages.task.cut:
+    if SIGNATURES[name].through_cut and not stages.task.cut:
         raise DerivativeUnavailable(
             Diagnostic(
                 Kind.DERIVATIVE,

@@ -96,7 +96,7 @@ class Formula:
         for variables, coefficient in self.terms:
             factors = [_power(_name(v), len(list(same))) for v, same in groupby(variables)]
             if abs(coefficient) != 1 or not factors:
-                factors.insert(0, _number_text(abs(coefficient)))
+                factors.insert(0, str(abs(coefficient)))
             body = " ".join(factors)
             sign = "-" if coefficient < 0 else "+"
             text += f" {sign} {body}" if text else (f"-{body}" if sign == "-" else body)
@@ -105,7 +105,11 @@ class Formula:
 
 def number(value: int) -> Formula:
     """A number as a formula."""
-    return Formula((((), Fraction(value)),) if value else ())
+    return _fraction(Fraction(value))
+
+
+def _fraction(value: Fraction) -> Formula:
+    return Formula((((), value),) if value else ())
 
 
 ZERO, ONE = number(0), number(1)
@@ -119,31 +123,53 @@ def size(value: Integer) -> Formula:
 def points(loops: Sequence[Range], around: tuple[Range, ...] = ()) -> Formula:
     """How many points a nest has, inside loops around it: their mean, where it differs.
 
-    No range is taken to end before it starts.
+    Ranges whose bounds are not numbers are not taken to end before they start.
     """
-    outer = frozenset(loop.index for loop in around)
-    regular: list[Range] = []
-    total, after_irregular = ONE, False
+    bound = _bound((*around, *loops))
+    total = ONE
+    for loop in loops:
+        if loop.index not in bound:
+            total = total * _length(loop)
+    rest = tuple(loop for loop in loops if loop.index in bound)
+    return total * _chain(rest, tuple(loop for loop in around if loop.index in bound))
+
+
+def _bound(loops: Sequence[Range]) -> frozenset[str]:
+    """The indices of loops whose bounds mention others, and of those mentioned."""
+    found: set[str] = set()
+    for loop in loops:
+        if mentioned := loop.lower.indices | loop.upper.indices:
+            found |= {loop.index, *mentioned}
+    return frozenset(found)
+
+
+def _length(loop: Range) -> Formula:
+    length = size(loop.upper) - size(loop.lower)
+    return ZERO if length.value is not None and length.value < 0 else length
+
+
+def _chain(loops: tuple[Range, ...], around: tuple[Range, ...]) -> Formula:
+    """The points of loops whose bounds mention each other's indices."""
+    if not loops:
+        return ONE
+    *outer, last = loops
+    try:
+        mean = _mean_length(last, (*around, *outer), {}, {})
+        return _fraction(mean * _steps((*around, *outer)) / max(_steps(around), 1))
+    except KeyError:
+        pass  # not all are numbers
+    total, regular, outside = ONE, list[Range](), frozenset(loop.index for loop in around)
     for depth, loop in enumerate(loops):
         mentioned = loop.lower.indices | loop.upper.indices
-        if mentioned and (after_irregular or mentioned & outer or not _is_polynomial(loop)):
-            total = total * _mean(loop, (*around, *loops[:depth]))
-            after_irregular = True
+        after_mean = len(regular) < depth
+        if mentioned and (after_mean or mentioned & outside or not _is_polynomial(loop)):
+            total = total * Formula((((Mean(loop, (*around, *loops[:depth])),), Fraction(1)),))
         else:
             regular.append(loop)
     inner = ONE
     for loop in reversed(regular):
         inner = _summed(inner, loop)
     return total * inner
-
-
-def _mean(loop: Range, around: tuple[Range, ...]) -> Formula:
-    """The mean length of a range, a number where the loops around it have numbers of steps."""
-    mean = Mean(loop, around)
-    try:
-        return Formula((((), _at(mean, {}, {})),))
-    except KeyError:
-        return Formula((((mean,), Fraction(1)),))
 
 
 def _is_polynomial(loop: Range) -> bool:
@@ -158,7 +184,7 @@ def _summed(term: Formula, loop: Range) -> Formula:
     lower, upper = size(loop.lower), size(loop.upper)
     for variables, coefficient in term.terms:
         degree = variables.count(here)
-        rest = Formula(((tuple(v for v in variables if v != here), coefficient),))
+        rest = _canonical({tuple(v for v in variables if v != here): coefficient})
         total = total + rest * (_powers_below(upper, degree) - _powers_below(lower, degree))
     return total
 
@@ -172,18 +198,29 @@ def _powers_below(end: Formula, degree: int) -> Formula:
     total, power = ZERO, end
     for exponent in range(1, degree + 2):
         share = comb(degree + 1, exponent) * bernoulli[degree + 1 - exponent]
-        total = total + power * Formula((((), share / (degree + 1)),))
+        total = total + power * _fraction(share / (degree + 1))
         power = power * end
-    return _canonical(dict(total.terms))
+    return total
 
 
 def _at(variable: Variable, dims: Mapping[str, int], arrays: Mapping[str, Any]) -> Fraction:
-    if not isinstance(variable, Mean):
-        return Fraction(int(evaluate(atom(variable), dims, {}, arrays)))
-    indices, count = points_of(variable.around, dims, arrays)
-    length = evaluate(variable.loop.upper - variable.loop.lower, dims, indices, arrays)
+    if isinstance(variable, Mean):
+        return _mean_length(variable.loop, variable.around, dims, arrays)
+    return Fraction(int(evaluate(atom(variable), dims, {}, arrays)))
+
+
+def _mean_length(
+    loop: Range, around: tuple[Range, ...], dims: Mapping[str, int], arrays: Mapping[str, Any]
+) -> Fraction:
+    indices, count = points_of(around, dims, arrays)
+    length = evaluate(loop.upper - loop.lower, dims, indices, arrays)
     total = int(np.sum(np.broadcast_to(np.maximum(length, 0), count)))
     return Fraction(total, max(count, 1))
+
+
+def _steps(loops: tuple[Range, ...]) -> int:
+    """How many points a nest of numbers has."""
+    return points_of(loops, {}, {})[1]
 
 
 def _canonical(total: Mapping[tuple[Variable, ...], Fraction]) -> Formula:
@@ -199,7 +236,3 @@ def _name(variable: Variable) -> str:
 
 def _power(text: str, exponent: int) -> str:
     return text if exponent == 1 else f"{text}^{exponent}"
-
-
-def _number_text(value: Fraction) -> str:
-    return f"{value.numerator:,}" if value.denominator == 1 else f"{value}"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from symopt.loops.axis import lead_of, sample_dims
 from symopt.loops.expand import expand_reductions
-from symopt.loops.work import written_out
 from symopt.loops.program import Kernel, Pass, Phase, Update
 from symopt.loops.sizes import Fixed, sized_range
+from symopt.loops.work import written_out
 from symopt.source import Span
 from symopt.statements.program import Program, Statement
 

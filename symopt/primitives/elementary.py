@@ -48,6 +48,7 @@ exp = Elementwise(
     standard=standard.exponential,
     domain=((-700.0, 700.0),),
     precise=mpmath.exp,
+    faithful=True,
 )
 
 expm1 = Elementwise(
@@ -60,6 +61,7 @@ expm1 = Elementwise(
     standard=lambda x: sympy.exp(x) - 1,
     domain=((-50.0, 700.0),),
     precise=mpmath.expm1,
+    faithful=True,
 )
 
 log = Elementwise(
@@ -72,6 +74,8 @@ log = Elementwise(
     standard=sympy.log,
     domain=((1e-300, 1e300),),
     precise=mpmath.log,
+    faithful=True,
+    passes_on=True,
 )
 
 log1p = Elementwise(
@@ -84,6 +88,7 @@ log1p = Elementwise(
     standard=lambda x: sympy.log(1 + x),
     domain=((-0.999, 1e300),),
     precise=mpmath.log1p,
+    faithful=True,
 )
 
 _LOG2_E, _LOG10_E = 1.4426950408889634, 0.4342944819032518
@@ -98,6 +103,8 @@ log2 = Elementwise(
     standard=lambda x: sympy.log(x) / sympy.log(2),
     domain=((1e-300, 1e300),),
     precise=lambda x: mpmath.log(x, 2),
+    faithful=True,
+    passes_on=True,
 )
 
 log10 = Elementwise(
@@ -110,6 +117,8 @@ log10 = Elementwise(
     standard=lambda x: sympy.log(x) / sympy.log(10),
     domain=((1e-300, 1e300),),
     precise=mpmath.log10,
+    faithful=True,
+    passes_on=True,
 )
 
 # ── roots and lengths ────────────────────────────────────────────────────────────────────────
@@ -124,6 +133,7 @@ sqrt = Elementwise(
     standard=sympy.sqrt,
     domain=((1e-300, 1e300),),
     precise=mpmath.sqrt,
+    passes_on=True,
 )
 
 cbrt = Elementwise(
@@ -185,6 +195,7 @@ absolute = Elementwise(
     precise=mpmath.fabs,
     finite=True,
     analytic=False,
+    passes_on=True,
 )
 
 sign = Elementwise(
@@ -277,6 +288,7 @@ sin = Elementwise(
     domain=(_ANGLE,),
     precise=mpmath.sin,
     finite=True,
+    passes_on=True,
 )
 
 cos = Elementwise(
@@ -290,6 +302,7 @@ cos = Elementwise(
     domain=(_ANGLE,),
     precise=mpmath.cos,
     finite=True,
+    passes_on=True,
 )
 
 tan = Elementwise(

@@ -104,7 +104,8 @@ class Elementwise:
     NumPy meaning for float64 and complex128 arrays; where `analytic` is false, its complex form is
     exact to first order only in the sense of the fixed subgradient (comparisons look at real
     parts). `precise` is the mpmath meaning. `finite` promises that value and partials are finite
-    at all finite arguments. `domain` says, per argument, where tests sample. `constant` marks
+    at all finite arguments, `faithful` that partials are finite wherever the value is, `passes_on`
+    that the value is not finite wherever an argument is not. `domain` says, per argument, where tests sample. `constant` marks
     piecewise constant functions: their derivative is 0 everywhere. `standard` is the function in
     the terms of standard SymPy, for people to read; None where the expansion in `lower` will do.
     """
@@ -120,6 +121,8 @@ class Elementwise:
     standard: Callable[..., Any] | None = None
     tangent: Callable[[tuple[Any, ...], tuple[Any, ...]], sympy.Expr] | None = None
     finite: bool = False
+    faithful: bool = False
+    passes_on: bool = False
     analytic: bool = True
     constant: bool = False
     public: bool = True

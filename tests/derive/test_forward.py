@@ -51,10 +51,9 @@ def test_columns_substitute_the_deltas_of_the_start() -> None:
     assert text(moved) == [
         "z.dot[i, j] sum= x[i, j] for i in range(n), j in range(d)",
         "z.dot[i, d] sum= 1 for i in range(n)",
-        "e.dot[i, column] sum= smul(z.dot[i, column], e[i]) for i in range(n), "
-        "column in range(d + 1)",
+        "e.dot[i, column] sum= e[i]*z.dot[i, column] for i in range(n), column in range(d + 1)",
         "s.dot[d] sum= e[i] for i in range(n)",
-        "s.dot[column] sum= smul(b, e.dot[i, column]) for i in range(n), column in range(d + 1)",
+        "s.dot[column] sum= b*e.dot[i, column] for i in range(n), column in range(d + 1)",
     ]
 
 
