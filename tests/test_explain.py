@@ -10,11 +10,13 @@ import pytest
 import sympy
 
 import symopt
+from symopt.compiler import Request, lower
 from symopt.diagnostics import DataError, DerivativeUnavailable
 from symopt.explain import Sizes, operation_counts
 from symopt.explain.counts import expression_operations
 from symopt.explain.document import describe_explanation
 from symopt.explain.formula import points
+from symopt.loops.options import Options
 from symopt.loops.program import Buffer, Collect, Fill, Kernel, Pass, Phase, Storage, Update
 from symopt.primitives.registry import PRIMITIVES
 from symopt.statements.program import read_of
@@ -310,11 +312,28 @@ def test_ragged_sums_count_by_their_mean_length():
     text = "data off[m+1] in n+1, v[n]\nparam a init 1\n"
     text += "q[g] = sum(a * v[i]^2 for i in range(off[g], off[g+1]))\nminimize sum(q[g]^2 for g)\n"
     problem = symopt.parse(text).bind(off=[0, 2, 2, 5], v=np.ones(5))
-    (function,) = problem.explain("value").functions
-    kinds = function.counts.total.kinds
-    found = {kind: problem.explain("value").sizes.number(n) for kind, n in kinds.items()}
-    # In a group, squares of entries; what is common to all of it, and its square.
-    assert found["multiplications"] in (5 + 3 + 3, 5 + 5 + 3)
+    explanation = problem.explain("value")
+    (function,) = explanation.functions
+    found = {k: explanation.sizes.number(n) for k, n in function.counts.total.kinds.items()}
+    # Of five entries a square and a product, added up in three groups, then three squares.
+    assert found == {"multiplications": 13, "additions": 2 + 2}
+
+
+PROGRAMS = sorted((Path(__file__).parent / "programs" / "good").glob("*.sym"))
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_a_gradient_costs_at_most_four_values(path):
+    model = symopt.load(path)
+    requests = [Request(name, None, model.fixed_by({}, {})) for name in ("value", "value_and_grad")]
+    kernels = [lower(model.stages, request, Options()).kernel for request in requests]
+    value, gradient = (operation_counts(kernel).total.total for kernel in kernels)
+    sizes = Sizes(dict.fromkeys(model.dims, 5))
+    counts = sizes.number(value), sizes.number(gradient)
+    if None in counts:
+        assert "range(off[" in model.source  # as long as data say
+        counts = 1.0, gradient.over(value)
+    assert counts[0] <= counts[1] <= 4 * counts[0]
 
 
 @pytest.mark.parametrize(

@@ -102,19 +102,37 @@ class _Search:
     _members: dict[str, _Member | None] = field(default_factory=dict)
 
     def groups(self) -> list[list[_Member]]:
-        """Tensors that are complete together and gathered at the same places."""
-        places: dict[str, set[_Place]] = {}
+        """Tensors that are complete together and share places; those of one place are adjacent."""
+        places = self._places()
+        found: list[list[_Member]] = []
+        for name in sorted(places, key=lambda name: sorted(places[name])):
+            member = self.member(name)
+            assert member is not None
+            joined: list[_Member] = []
+            apart: list[list[_Member]] = []
+            for group in found:
+                if any(
+                    (other.level, other.key) == (member.level, member.key)
+                    and places[other.tensor.name] & places[name]
+                    for other in group
+                ):
+                    joined += group
+                else:
+                    apart.append(group)
+            found = [*apart, [*joined, member]]
+        return found
+
+    def _places(self) -> dict[str, set[int]]:
+        """By number, the places where each tensor is gathered."""
+        numbers: dict[_Place, int] = {}
+        places: dict[str, set[int]] = {}
         for number, statement in enumerate(self.program.statements):
             for read in statement.reads:
                 place = self.gathered(read, number)
                 if place is not None:
-                    places.setdefault(read.tensor or "", set()).add(place)
-        found: dict[tuple[int, Key, frozenset[_Place]], list[_Member]] = {}
-        for name, where in places.items():
-            member = self.member(name)
-            assert member is not None
-            found.setdefault((member.level, member.key, frozenset(where)), []).append(member)
-        return list(found.values())
+                    here = numbers.setdefault(place, len(numbers))
+                    places.setdefault(read.tensor or "", set()).add(here)
+        return places
 
     def gathered(self, read: Read, number: int) -> _Place | None:
         """Where the samples of a statement gather a row of what is read; None if they do not."""

@@ -16,7 +16,6 @@ from symopt.native.maths import Cpu
 _PASSES = (
     "simplify_cfg",
     "sroa",
-    "reassociate",
     "instruction_combine",
     "aggressive_dce",
 )

@@ -18,6 +18,11 @@ def masked(text):
     return re.sub(r"─+", "─", text)
 
 
+def test_the_command_is_listed_and_has_help(run):
+    assert "\n  explain " in run("--help").stdout
+    assert "--functions" in run("explain", "--help").stdout
+
+
 def test_a_fit_is_explained(run, golden):
     result = run("explain", "line.sym", "--data", "points.csv")
     assert result.exit_code == 0
