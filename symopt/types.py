@@ -6,8 +6,9 @@ Two sizes are equal exactly when their `Integer` values are, so `n - 1 + 1` and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, assert_never
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 
@@ -67,6 +68,8 @@ class Integer:
     """A polynomial with integer coefficients, its terms sorted and without zeros."""
 
     terms: tuple[tuple[Monomial, int], ...]
+    # What it mentions is asked for again and again: found once.
+    _mentioned: _Mentioned | None = field(default=None, init=False, compare=False, repr=False)
 
     def __add__(self, other: Integer | int) -> Integer:
         total = dict(self.terms)
@@ -86,7 +89,9 @@ class Integer:
         total: dict[Monomial, int] = {}
         for left, a in self.terms:
             for right, b in as_integer(other).terms:
-                monomial = tuple(sorted(left + right, key=str))
+                monomial = left + right
+                if left and right:
+                    monomial = tuple(sorted(monomial, key=_place))
                 total[monomial] = total.get(monomial, 0) + a * b
         return _canonical(total)
 
@@ -128,16 +133,28 @@ class Integer:
 
     @property
     def indices(self) -> frozenset[str]:
-        return frozenset(item.name for item in self.atoms() if isinstance(item, Index))
+        return self._mentions().indices
 
     @property
     def dims(self) -> frozenset[str]:
-        return frozenset(item.name for item in self.atoms() if isinstance(item, Dim))
+        return self._mentions().dims
 
     @property
     def tensors(self) -> frozenset[str]:
         """The integer arrays this reads."""
-        return frozenset(item.tensor for item in self.atoms() if isinstance(item, Entry))
+        return self._mentions().tensors
+
+    def _mentions(self) -> _Mentioned:
+        found = self._mentioned
+        if found is None:
+            atoms = list(self.atoms())
+            found = _Mentioned(
+                frozenset(item.name for item in atoms if isinstance(item, Index)),
+                frozenset(item.name for item in atoms if isinstance(item, Dim)),
+                frozenset(item.tensor for item in atoms if isinstance(item, Entry)),
+            )
+            object.__setattr__(self, "_mentioned", found)
+        return found
 
     def substitute(self, indices: Mapping[str, Integer]) -> Integer:
         """The same with loop indices replaced."""
@@ -185,10 +202,24 @@ class Integer:
         return text
 
 
+class _Mentioned(NamedTuple):
+    indices: frozenset[str]
+    dims: frozenset[str]
+    tensors: frozenset[str]
+
+
 def _canonical(total: Mapping[Monomial, int]) -> Integer:
-    kept = ((monomial, coefficient) for monomial, coefficient in total.items() if coefficient)
-    # The constant goes last, as people write it: n - 1.
-    return Integer(tuple(sorted(kept, key=lambda term: (not term[0], str(term[0])))))
+    kept = [(monomial, coefficient) for monomial, coefficient in total.items() if coefficient]
+    if len(kept) > 1:
+        # The constant goes last, as people write it: n - 1.
+        kept.sort(key=lambda term: (not term[0], tuple(map(_place, term[0]))))
+    return Integer(tuple(kept))
+
+
+@lru_cache(maxsize=4096)
+def _place(item: Atom) -> str:
+    """Where an atom comes among others."""
+    return str(item)
 
 
 def constant(value: int) -> Integer:

@@ -224,17 +224,21 @@ def _without_axes(phase: Phase, name: str, axes: tuple[int, ...]) -> Phase:
 def _with_slices(phase: Phase, buffers: dict[str, Buffer]) -> Phase:
     """With fills of buffers that other phases see only at the point at hand."""
     body: list[Part] = []
-    pending: list[Fill] = []
-    for part in phase.body:
+    for number, part in enumerate(phase.body):
         if isinstance(part, Fill):
-            pending.append(part)
-            continue
-        for fill in pending:
-            assert isinstance(part, Update)
-            body.append(_slice(fill, part, buffers[fill.buffer], len(phase.loops)))
-        pending = []
+            update = _first_writer(phase.body[number + 1 :], part.buffer)
+            part = _slice(part, update, buffers[part.buffer], len(phase.loops)) if update else part
         body.append(part)
     return replace(phase, body=tuple(body))
+
+
+def _first_writer(parts: Sequence[Part], name: str) -> Update | None:
+    for part in parts:
+        if isinstance(part, Update):
+            winner = part.winner.tensor if part.winner else ""
+            if name in (part.target, winner):
+                return part
+    return None
 
 
 def _slice(fill: Fill, update: Update, buffer: Buffer, depth: int) -> Part:
