@@ -46,7 +46,8 @@ def items_of(parts: Sequence[Part], buffer_of: Callable[[str], Buffer], limit: i
                 writes = {part.target} | ({part.winner.tensor} if part.winner else set())
                 kept = frozenset(n for n in writes if buffer_of(n).storage is not Storage.PARTIAL)
                 loops = _outside(update, limit)
-                if not _fills_with(update, loops):
+                shape = buffer_of(part.target).shape
+                if not (_fills_with(update, loops) and _spans(update, shape)):
                     items += (Item((f,), (), frozenset(), frozenset({f.buffer})) for f in fills)
                     fills = []
                 items.append(Item((*fills, update), loops, reads, kept))
@@ -59,6 +60,16 @@ def _fills_with(update: Update, loops: Sequence[Range]) -> bool:
     """Whether each point of the loops has a part of the target that can be filled on its own."""
     plain = {part.index for part in update.place}
     return all(loop.index in plain for loop in loops)
+
+
+def _spans(update: Update, shape: tuple[Integer, ...]) -> bool:
+    """Whether the loops that index the target run over all of its axes."""
+    return all(
+        loop.lower.value == 0 and loop.upper == size
+        for loop in update.loops
+        for part, size in zip(update.place, shape, strict=True)
+        if part.index == loop.index
+    )
 
 
 def _reduced_last(update: Update) -> Update:

@@ -70,7 +70,7 @@ def pack_gathers(
     fixed: Fixed,
 ) -> Packed:
     """The program with its gathers from small tensors of one range as gathers from packs."""
-    search = _Search(program, leads, alignment, levels, fixed)
+    search = _Search(program, leads, alignment, levels, fixed.known)
     columns, widths = _columns(program, search.groups())
     if not columns:
         return Packed(program, frozenset())
@@ -98,7 +98,7 @@ class _Search:
     leads: Mapping[int, Lead | None]
     alignment: Alignment
     levels: Mapping[int, int]
-    fixed: Fixed
+    known: Mapping[str, Integer]  # sizes compiled in
     _members: dict[str, _Member | None] = field(default_factory=dict)
 
     def groups(self) -> list[list[_Member]]:
@@ -139,7 +139,7 @@ class _Search:
         member, lead = self.member(read.tensor), self.leads[number]
         if member is None or lead is None:
             return None
-        if lead.key[1].with_sizes(self.fixed.known).value is not None:
+        if lead.key[1].with_sizes(self.known).value is not None:
             return None  # so few samples that code counts for more
         place = read.map[member.axis]
         rest = (part for axis, part in enumerate(read.map) if axis != member.axis)
@@ -164,7 +164,7 @@ class _Search:
         key, axis = self.alignment.tensors[name]
         shape: list[int] = []
         for size in (*tensor.shape[:axis], *tensor.shape[axis + 1 :]):
-            number = size.with_sizes(self.fixed.known).value
+            number = size.with_sizes(self.known).value
             if not number:
                 return None
             shape.append(number)
