@@ -22,8 +22,8 @@ from symopt.derive.activity import (
 )
 from symopt.derive.blocks import Block, Columns, Place, flat_place
 from symopt.derive.columns import Compact, Dense
-from symopt.derive.landing import Landing
 from symopt.derive.exposure import unguarded
+from symopt.derive.landing import Landing
 from symopt.derive.reduction import Weight, weight_of
 from symopt.derive.scalar import Finiteness, weights
 from symopt.primitives.record import Primitive

@@ -13,6 +13,7 @@ from symopt.native.known import Known
 from symopt.native.text import FunctionText, Value
 from symopt.types import Integer, constant, index
 
+_FEW = 8  # elements that are gone through without a loop
 _BLOCK, _LAST = "sample.block", "sample.last"  # the first sample of the lanes; the last of all
 
 
@@ -114,7 +115,7 @@ class Memory:
 
     def positions(self, buffer: Buffer) -> Iterator[Value]:
         """The place of every element: one after another if they are few, else in a loop."""
-        if buffer.small or not buffer.shape:
+        if (buffer.small or not buffer.shape) and _extent(buffer.shape) <= _FEW:
             yield from map(self.text.integer, range(_extent(buffer.shape)))
             return
         total = self.text.integer(1)

@@ -105,9 +105,10 @@ class Elementwise:
     exact to first order only in the sense of the fixed subgradient (comparisons look at real
     parts). `precise` is the mpmath meaning. `finite` promises that value and partials are finite
     at all finite arguments, `faithful` that partials are finite wherever the value is, `passes_on`
-    that the value is not finite wherever an argument is not. `domain` says, per argument, where tests sample. `constant` marks
-    piecewise constant functions: their derivative is 0 everywhere. `standard` is the function in
-    the terms of standard SymPy, for people to read; None where the expansion in `lower` will do.
+    that the value is not finite wherever an argument is not. `domain` says, per argument, where
+    tests sample. `constant` marks piecewise constant functions: their derivative is 0 everywhere.
+    `standard` is the function in the terms of standard SymPy, for people to read; None where the
+    expansion in `lower` will do.
     """
 
     name: str

@@ -28,7 +28,8 @@ GUARDED = {
 
 
 def _bare(body: str) -> bool:
-    program = analyse(Source("<test>", f"data x[n]\nparam a init 1, b init 1\n{body}\n")).task.program
+    source = Source("<test>", f"data x[n]\nparam a init 1, b init 1\n{body}\n")
+    program = analyse(source).task.program
     return unguarded(program, wild_tensors(program)) == set(range(len(program.statements)))
 
 
