@@ -33,7 +33,7 @@ class Memory:
     mask: Value | None = None
     _flat: dict[tuple[str, tuple[Integer, ...]], Integer] = field(default_factory=dict)
     inside: bool = False  # a block of samples
-    samples: list[Value] = field(default_factory=list)  # the sample of each lane, as scalars
+    samples: dict[int, Value] = field(default_factory=dict)  # from the block's first, as scalars
     known: Known = field(default_factory=Known)  # elements at hand
     registers: frozenset[str] = frozenset()  # buffers whose elements are only ever at hand
     blocks: int = 1  # in a tile of the pass at hand
@@ -87,7 +87,7 @@ class Memory:
     def close_block(self, node: Pass) -> None:
         """Outside the blocks nothing differs by lane."""
         self.mask, self.inside = None, False
-        self.samples = []
+        self.samples = {}
         self.text.lanes = 1
         for name in (node.loop.index, _BLOCK, _LAST):
             self.integers.indices.pop(name, None)
@@ -101,15 +101,13 @@ class Memory:
         return index(_LAST) - index(_BLOCK)
 
     @contextmanager
-    def at_lane(self, lane: int) -> Iterator[None]:
-        """Indices are those of one lane."""
+    def at_sample(self, offset: int) -> Iterator[None]:
+        """Indices are those of one sample, counted from the first of the block, or of the last."""
         indices, text = self.integers.indices, self.text
-        if not self.samples:
-            block, last = indices[_BLOCK], indices[_LAST]
-            for k in range(text.lanes):
-                here = text.operate("add", block, text.integer(k), flags="nsw")
-                self.samples.append(text.intrinsic("llvm.smin", here, last))
-        wide, indices[SAMPLE] = indices[SAMPLE], self.samples[lane]
+        if offset not in self.samples:
+            here = text.operate("add", indices[_BLOCK], text.integer(offset), flags="nsw")
+            self.samples[offset] = text.intrinsic("llvm.smin", here, indices[_LAST])
+        wide, indices[SAMPLE] = indices[SAMPLE], self.samples[offset]
         yield
         indices[SAMPLE] = wide
 

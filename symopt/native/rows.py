@@ -13,6 +13,10 @@ from symopt.native.memory import Memory
 from symopt.native.text import Value
 from symopt.types import Integer, constant, index
 
+_LINE = 8  # doubles in a line of the cache
+_AHEAD = 2  # blocks from the one at hand to the one whose lines are asked for
+_MOST_PREFETCHED = 512  # doubles that a block writes
+
 
 def move_rows(memory: Memory, rows: Rows) -> None:
     """Reads or writes the rows of the samples at hand."""
@@ -58,18 +62,35 @@ def _addresses(memory: Memory, array: Buffer, rows: Rows) -> list[str]:
         length = length * size
     start = memory.integers.closed(flat_place(rows.place, array.shape[:lead]) * length + rows.first)
     text, base = memory.text, memory.bases[array.name]
-    if SAMPLE in (start - length * index(SAMPLE)).indices or length.value is None:
-        found: list[str] = []
-        for lane in range(text.lanes):
-            with memory.at_lane(lane):
-                found.append(text.element(base, memory.integers.emit(start)))
-        return found
+    plain = SAMPLE not in (start - length * index(SAMPLE)).indices
+    if length.value is None or not plain:
+        if array.shape[0].value is None and not rows.write:
+            _prefetch_gathered(memory, base, start)
+        return [_address(memory, base, start, lane) for lane in range(text.lanes)]
     first = text.element(base, memory.integers.emit(memory.at_block(start)))
+    if rows.write and text.lanes * length.value <= _MOST_PREFETCHED:
+        # Results are written once and not read: without this, every line waits for memory.
+        ahead = _AHEAD * text.lanes * length.value
+        for line in range(0, text.lanes * length.value, _LINE):
+            text.prefetch(text.element(first, text.integer(ahead + line)), for_writing=True)
     room = memory.integers.emit(memory.beyond_block() * length)
     return [
         text.element(first, text.intrinsic("llvm.smin", text.integer(lane * length.value), room))
         for lane in range(text.lanes)
     ]
+
+
+def _address(memory: Memory, base: str, start: Integer, offset: int) -> str:
+    """Where the row of a sample starts, counted from the first of the block."""
+    with memory.at_sample(offset):
+        return memory.text.element(base, memory.integers.emit(start))
+
+
+def _prefetch_gathered(memory: Memory, base: str, start: Integer) -> None:
+    """Asks for rows of a later block: no processor foresees where an index array points to."""
+    lanes = memory.text.lanes
+    for offset in range(_AHEAD * lanes, (_AHEAD + 1) * lanes):
+        memory.text.prefetch(_address(memory, base, start, offset), for_writing=False)
 
 
 def _load(memory: Memory, places: list[str], count: int) -> list[Value]:

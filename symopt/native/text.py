@@ -251,6 +251,12 @@ class FunctionText:
         arguments = f"{vector} {value.text}, ptr {pointer}, i32 8"
         self.line(f"call void {name}({arguments}, {self.type_of(mask)} {mask.text})")
 
+    def prefetch(self, pointer: str, *, for_writing: bool) -> None:
+        """Asks for a cache line that is going to be needed."""
+        name = "@llvm.prefetch.p0"
+        self.declare(name, f"declare void {name}(ptr, i32, i32, i32)")
+        self.line(f"call void {name}(ptr {pointer}, i32 {int(for_writing)}, i32 3, i32 1)")
+
     def load_part(self, pointer: str, count: int) -> Value:
         """Some elements in a row, as a vector of that many: for `joined` or `padded` only."""
         text = f"load {_vector(count)}, ptr {pointer}, align 8"
