@@ -54,3 +54,35 @@ def test_rows_of_finite_residuals_are_finite(name: str) -> None:
         residuals, rows = problem.residuals(p), problem.jac(p)
         finite = np.isfinite(residuals)
         assert np.isfinite(rows[finite]).all()
+
+
+PROTECTED = """\
+s[i] = (a - x[i])^2
+root[i] = sqrt(s[i])
+safe[i] = sin(root[i]) / root[i] if s[i] > 0 else 1
+residual r[i] = b * safe[i]
+"""
+
+
+def _statement_is_bare(body: str, target: str) -> bool:
+    program = analyse(Source("<test>", f"data x[n]\nparam a init 1, b init 1\n{body}")).task.program
+    bare = unguarded(program, wild_tensors(program))
+    return all(n in bare for n, s in enumerate(program.statements) if s.target == target)
+
+
+def test_a_branch_protects_what_comes_after_it() -> None:
+    """Where s is 0 the branch with the root is not taken: the slope of the rest is finite."""
+    assert _statement_is_bare(PROTECTED, "r")
+    for broken in (
+        PROTECTED.replace("s[i] > 0", "s[i] >= 0"),
+        PROTECTED.replace("s[i] > 0", "x[i] > 0"),
+        PROTECTED.replace("s[i] > 0", "s[n - 1 - i] > 0"),
+        PROTECTED.replace("else 1", "else root[i]"),
+    ):
+        assert not _statement_is_bare(broken, "r")
+
+
+def test_rows_at_a_protected_root() -> None:
+    problem = symopt.parse(f"data x[n]\nparam a init 1, b init 1\n{PROTECTED}").bind(x=[1.0, 2.0])
+    rows = problem.jac([1.0, 0.0])
+    np.testing.assert_allclose(rows, [[0.0, 1.0], [0.0, np.sin(1.0)]], rtol=1e-15, atol=0)
