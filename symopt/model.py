@@ -39,7 +39,7 @@ def parse(text: str, name: str = "<string>") -> Model:
 
 
 class Model:
-    """A checked program. Native functions are compiled once, for all data bound to it."""
+    """A checked program. Native functions are compiled once for all data of the same features."""
 
     def __init__(self, source: Source, options: Options | None = None) -> None:
         clock = Clock()

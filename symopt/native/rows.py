@@ -72,7 +72,7 @@ def _addresses(memory: Memory, array: Buffer, rows: Rows) -> list[str]:
         # Results are written once and not read: without this, every line waits for memory.
         ahead = _AHEAD * text.lanes * length.value
         for line in range(0, text.lanes * length.value, _LINE):
-            text.prefetch(text.element(first, text.integer(ahead + line)), for_writing=True)
+            text.prefetch(first, text.integer(ahead + line), for_writing=True)
     room = memory.integers.emit(memory.beyond_block() * length)
     return [
         text.element(first, text.intrinsic("llvm.smin", text.integer(lane * length.value), room))
@@ -90,7 +90,8 @@ def _prefetch_gathered(memory: Memory, base: str, start: Integer) -> None:
     """Asks for rows of a later block: no processor foresees where an index array points to."""
     lanes = memory.text.lanes
     for offset in range(_AHEAD * lanes, (_AHEAD + 1) * lanes):
-        memory.text.prefetch(_address(memory, base, start, offset), for_writing=False)
+        with memory.at_sample(offset):
+            memory.text.prefetch(base, memory.integers.emit(start), for_writing=False)
 
 
 def _load(memory: Memory, places: list[str], count: int) -> list[Value]:

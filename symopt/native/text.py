@@ -251,8 +251,11 @@ class FunctionText:
         arguments = f"{vector} {value.text}, ptr {pointer}, i32 8"
         self.line(f"call void {name}({arguments}, {self.type_of(mask)} {mask.text})")
 
-    def prefetch(self, pointer: str, *, for_writing: bool) -> None:
-        """Asks for a cache line that is going to be needed."""
+    def prefetch(self, base: str, place: Value, *, for_writing: bool) -> None:
+        """Asks for the cache line of an element that may be needed, or not be there at all."""
+        # Not `inbounds`: the address may be beyond the end.
+        text = f"getelementptr double, ptr {base}, i64 {place.text}"
+        pointer = self.assign(text, "i64", False).text
         name = "@llvm.prefetch.p0"
         self.declare(name, f"declare void {name}(ptr, i32, i32, i32)")
         self.line(f"call void {name}(ptr {pointer}, i32 {int(for_writing)}, i32 3, i32 1)")
