@@ -13,6 +13,7 @@ from symopt.statements.evaluate import evaluate
 from symopt.statements.program import Program, Role, Tensor, Winner
 from symopt.statements.verify import verify
 from symopt.types import constant
+from tests.support.agreement import model_of
 from tests.support.loops import statements_of
 
 TEXT = """\
@@ -88,3 +89,42 @@ def test_a_term_is_named_once() -> None:
 def test_other_statements_stay_as_they_are() -> None:
     program = statements_of("data x[n]\nparam b init 0\nminimize max(x[i] * b for i) + b")
     assert expand_reductions(program) == program
+
+
+SHARES = """\
+data X[n, d]
+param b[d] init 0
+minimize sum(logsumexp({term} for j)^2 for i)
+"""
+
+
+@pytest.mark.parametrize("term", ["X[i, j] + b[j]", "X[i, j] * b[j] - 1"])
+def test_shares_are_quotients_of_the_same_exponentials(term: str) -> None:
+    """One exponential per term, for the value and for the gradient."""
+    program = expand_reductions(statements_of(SHARES.format(term=term), "value_and_grad"))
+    exponentials = sum(str(statement.expression).count("exp(") for statement in program.statements)
+    assert exponentials == 1
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_gradients_by_shares(lanes: int) -> None:
+    """The gradient of a logsumexp is the softmax, at both ends of the exponentials' range."""
+    text = "data x[d]\nparam b[d] init 0\nminimize logsumexp(x[j] + b[j] for j)\n"
+    for row in ([0.5, -1.0, 2.0], [1e4, 1e4, -1e4], [-1e4, -1e4 - 1, -1e5], [700.0, 710.0, 0.0]):
+        problem = model_of(text, lanes).bind(x=row)
+        with mpmath.workprec(200):
+            powers = [mpmath.exp(mpmath.mpf(x)) for x in row]
+            wanted = [float(power / mpmath.fsum(powers)) for power in powers]
+        assert problem.grad(np.zeros(3)) == pytest.approx(wanted, rel=1e-14, abs=1e-300)
+
+
+def test_shares_of_other_terms_stay() -> None:
+    """exp(2 x - T) is no share of T = logsumexp(x)."""
+    text = """\
+data X[n, d]
+param b init 0
+t[i] = logsumexp(X[i, j] * b for j)
+minimize sum(exp(2 * X[i, j] * b - t[i]) for i, j)
+"""
+    program = expand_reductions(statements_of(text, "value"))
+    assert "t.inverse" not in program.tensors
