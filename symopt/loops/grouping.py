@@ -264,7 +264,7 @@ def with_repeats(
         and item.update.first
         and writers[item.update.target] == 1
         and buffer_of(item.update.target).of_samples
-        and operations(item.update) <= _CHEAP
+        and _is_cheap(item.update)
         and not item.reads & written
     }
     made: set[str] = set()
@@ -287,6 +287,12 @@ def with_repeats(
         found.append(Group(group.loops, tuple(chosen)))
         made |= {name for item in group.items for name in item.writes}
     return found
+
+
+def _is_cheap(update: Update) -> bool:
+    """Whether an element takes few operations, all points of a sum counted."""
+    count = points([loop for loop in update.loops if loop.index not in update.seen])
+    return count is not None and count * operations(update) <= _CHEAP
 
 
 def _with_item_names(item: Item, names: Mapping[str, str]) -> Item:

@@ -62,7 +62,7 @@ def in_phases(
         buffer = buffer_of(name)
         return () if buffer.by_lane or buffer.integers else buffer.shape
 
-    moves = RowMoves(loop.index, shape_of)
+    moves = RowMoves(loop, shape_of)
     many = loop.upper.value is None
     limit = options.written_out if many else min(options.written_out, _WRITTEN_OUT_FOR_FEW)
     items = items_of(moves.rewrite(body) if many else body, buffer_of, limit)
@@ -139,6 +139,7 @@ def _finished(
                 if buffer_of(name).of_samples:
                     held.setdefault(name, []).append(number)
     buffers: list[Buffer] = []
+    contracted: set[str] = set()  # a point of the loops fills all that they have
     for name, numbers in held.items():
         buffer = buffer_of(name)
         only = phases[numbers[0]] if len(set(numbers)) == 1 else None
@@ -147,10 +148,11 @@ def _finished(
             phases[numbers[0]] = _without_axes(only, name, axes)
             kept = tuple(s for axis, s in enumerate(buffer.shape) if axis not in axes)
             buffer = replace(buffer, shape=kept)
+            contracted.add(name)
         crosses = only is None or any(name in touched(part) for part in only.sums)
         storage = Storage.TILE if crosses else Storage.LOCAL
         buffers.append(replace(buffer, storage=storage))
-    shapes = {buffer.name: buffer for buffer in buffers}
+    shapes = {buffer.name: buffer for buffer in buffers if buffer.name not in contracted}
     return [_with_slices(phase, shapes) for phase in phases], buffers
 
 
@@ -225,7 +227,7 @@ def _with_slices(phase: Phase, buffers: dict[str, Buffer]) -> Phase:
     """With fills of buffers that other phases see only at the point at hand."""
     body: list[Part] = []
     for number, part in enumerate(phase.body):
-        if isinstance(part, Fill):
+        if isinstance(part, Fill) and part.buffer in buffers:
             update = _first_writer(phase.body[number + 1 :], part.buffer)
             part = _slice(part, update, buffers[part.buffer], len(phase.loops)) if update else part
         body.append(part)

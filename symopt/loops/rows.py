@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symopt.loops.program import Fill, Part, Rows, Update
+from symopt.loops.work import points
 from symopt.statements.program import Read
 from symopt.types import Integer, Range, constant, interval
 
@@ -19,20 +20,25 @@ _Key = tuple[str, tuple[Integer, ...]]
 
 @dataclass(slots=True)
 class _Columns:
-    """The part of the rows at one place that is moved: elements `low` to `high`, both included."""
+    """The part of the rows at one place that is moved: elements `low` to `high`, both included.
+
+    Unless `there`, nothing may be read of them after all, and they need not be in the array.
+    """
 
     low: int
     high: int
+    there: bool = False
 
 
 @dataclass(slots=True)
 class RowMoves:
     """Finds the rows that a body of updates moves, and rewrites the body to use their columns.
 
-    `shape_of` gives the shape of a buffer, () for one that holds values of samples.
+    `samples` is the loop of the pass; `shape_of` gives the shape of a buffer, () for one that holds
+    values of samples.
     """
 
-    sample: str
+    samples: Range
     shape_of: Callable[[str], tuple[Integer, ...]]
     columns: dict[str, int] = field(default_factory=dict)  # new buffers and their sizes
 
@@ -45,7 +51,7 @@ class RowMoves:
                 for read in part.reads:
                     if read.tensor is not None and read.tensor not in written:
                         self._note(reads, part, read)
-        names = {key: self._name(key[0]) for key, c in reads.items() if c.high > c.low}
+        names = {key: self._name(key[0]) for key, c in reads.items() if c.there and c.high > c.low}
         for key, name in names.items():
             self.columns[name] = reads[key].high - reads[key].low + 1
         parts: list[Part] = [
@@ -71,7 +77,7 @@ class RowMoves:
     def _split(self, tensor: str, place: tuple[Integer, ...]) -> tuple[int, int] | None:
         """How many axes lead to a row, and how long the row is; None if elements are single."""
         shape = self.shape_of(tensor)
-        axes = [axis for axis, part in enumerate(place) if self.sample in part.indices]
+        axes = [axis for axis, part in enumerate(place) if self.samples.index in part.indices]
         if not axes or len(shape) != len(place):
             return None
         size = 1
@@ -93,6 +99,16 @@ class RowMoves:
         low, high = _hull(self._within(tensor, read.map, lead), update.loops, size)
         found = reads.setdefault((tensor, read.map[:lead]), _Columns(low, high))
         found.low, found.high = min(found.low, low), max(found.high, high)
+        found.there |= bool(points(update.loops)) or self._is_there(tensor, read.map[:lead])
+
+    def _is_there(self, tensor: str, lead: tuple[Integer, ...]) -> bool:
+        """Whether the array has a row for every sample, whatever is read of it."""
+        return all(
+            part.index == self.samples.index
+            and self.samples.lower.value == 0
+            and self.samples.upper == size
+            for part, size in zip(lead, self.shape_of(tensor), strict=False)
+        )
 
     def _within(self, tensor: str, place: tuple[Integer, ...], lead: int) -> Integer:
         """The position of an element in its row."""

@@ -14,7 +14,7 @@ from symopt.native.text import Value
 from symopt.types import Integer, constant, index
 
 _LINE = 8  # doubles in a line of the cache
-_AHEAD = 2  # blocks from the one at hand to the one whose lines are asked for
+_AHEAD = 4  # blocks from the one at hand to the one whose lines are asked for
 _MOST_PREFETCHED = 512  # doubles that a block writes
 
 

@@ -72,20 +72,15 @@ def _normal_equations(work: Work) -> Ran:
 
 def _jacobian(work: Work) -> Ran:
     problem, p = bound(work)
-    r, jac = np.zeros(work.n), np.zeros((work.n, problem.n))
-
-    def run() -> None:
-        problem.residuals(p, out=r)
-        problem.jac(p, out=jac)
-
-    return run, lambda: (r, jac)
+    out = np.zeros(work.n), np.zeros((work.n, problem.n))
+    run = functools.partial(problem.residuals_and_jac, p, out=out)
+    return run, lambda: run()
 
 
 def _blocks(work: Work) -> Ran:
     problem, p = bound(work)
-
-    def run() -> Any:
-        return problem.residuals(p), problem.jac_sparse(p)
+    out = problem.residuals_and_jac(p, sparse=True)
+    run = functools.partial(problem.residuals_and_jac, p, sparse=True, out=out)
 
     def parts() -> Parts:
         r, jac = run()
