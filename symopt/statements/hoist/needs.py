@@ -118,6 +118,8 @@ class Needs:
         reads = sum(1 for part in parts if part in self.reads)
         if amount == 0 or not reads or not self.sampled:
             return amount >= FUNCTION
+        if support.entries and amount < DIVISION:
+            return False  # reading it back by an index array is as much work
         if self.free(support):
             return amount >= 2 or reads >= 2
         if amount >= DIVISION:

@@ -31,6 +31,7 @@ from symopt.statements.hoist.support import (
     nest_of,
     support_of,
 )
+from symopt.statements.hoist.work import DIVISION, FUNCTION, work
 from symopt.statements.program import Program, Role, Statement, Tensor, Winner
 from symopt.types import Entry, Integer, atom, index
 
@@ -72,6 +73,16 @@ def _reading(statement: Statement, views: Views) -> Statement:
     reads = {read.symbol: found.get(read.symbol, read) for read in statement.reads}
     expression = replaced(statement.expression, {old: new.symbol for old, new in found.items()})
     return replace(statement, expression=expression, reads=used_reads(expression, reads.values()))
+
+
+def _work_of_element(statement: Statement) -> int:
+    """The work of one element of the target; much, where it is not known how much."""
+    if statement.reduction not in ("=", "sum"):
+        return FUNCTION
+    steps = 1
+    for loop in statement.reduced:
+        steps *= (loop.upper - loop.lower).value or FUNCTION
+    return steps * (work(statement.expression) + int(steps > 1))
 
 
 @dataclass(slots=True)
@@ -180,10 +191,15 @@ class _Shrinking:
         places, sizes = _remaining(support, shape, self.below)
         self.tensors[name] = Tensor(name, sizes, Role.COMPUTED)
         numbers = self.writers[target]
-        for number, writer, nest in zip(numbers, writers, nests, strict=True):
-            self.slots[number] = [self._over(nest, writer, name, places)]
         view, first = View(name, places), writers[0]
-        self.slots[numbers[-1]].append(copy_of(target, first.map, first.loops, view, first.span))
+        light = support.entries and sum(map(_work_of_element, writers)) < DIVISION
+        for number, writer, nest in zip(numbers, writers, nests, strict=True):
+            # Reading what is light by an index array is no less work than making it again.
+            own = [self.slots[number][0]] if light else []
+            self.slots[number] = [self._over(nest, writer, name, places), *own]
+        if not light:
+            copy = copy_of(target, first.map, first.loops, view, first.span)
+            self.slots[numbers[-1]].append(copy)
         self.hoisted.append(Hoisted(name, nests[0].loops, target, first.loops, first.span))
         return view
 
