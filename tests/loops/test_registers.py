@@ -80,7 +80,7 @@ def test_what_an_earlier_phase_has_set_is_in_memory() -> None:
     assert _kept(Fill("t", 0.0), _add("t", "a", loops=(A,)), sizes=THREE) == {"t"}
 
 
-@pytest.mark.parametrize("limit", [0, 5])
+@pytest.mark.parametrize("limit", [0, 2])
 def test_loops_that_run_have_no_registers_by_number(limit: int) -> None:
     body = (_set("t", "a", loops=(A,)), _use("t", "a", loops=(A,)))
     assert _kept(*body, sizes=THREE, limit=limit) == frozenset()

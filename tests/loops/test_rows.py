@@ -100,7 +100,9 @@ def test_the_axes_after_the_sample_are_one_row() -> None:
 
 
 def test_what_loops_choose_is_not_one_row() -> None:
-    body = _update(_read("P", index("sample") + index("k"), "j"), loops=(loop("k", 2), loop("j", 6)))
+    body = _update(
+        _read("P", index("sample") + index("k"), "j"), loops=(loop("k", 2), loop("j", 6))
+    )
     assert _moved(body) == ([], [body])
 
 
@@ -121,7 +123,9 @@ def test_a_row_of_which_nothing_may_be_read_need_not_be_there(nothing: Range) ->
 
 def test_whole_rows_are_written_at_the_end() -> None:
     read = _read("x", "sample")
-    write = Update("out", (index("sample"), index("j")), (loop("j", 5),), "=", read.symbol, (read,), True)
+    write = Update(
+        "out", (index("sample"), index("j")), (loop("j", 5),), "=", read.symbol, (read,), True
+    )
     use = _update(_read("out", "sample", 3))
     moves, updates = _moved(write, use)
     assert [(move.array, move.write) for move in moves] == [("out", True)]

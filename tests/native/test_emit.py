@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from tests.support.agreement import compiled_of, model_of
 from tests.support.kernels import LANES, reduce_samples
 
 SIZES = [(0, 3), (3, 0), (0, 0), (1, 1), (1, 5), (3, 2), (7, 3), (8, 1), (9, 4), (16, 2), (25, 3)]
@@ -84,3 +85,42 @@ def test_logsumexp_of_extremes(lanes: int) -> None:
     found = reduce_samples("logsumexp", x, lanes, by_row=True)["result"]
     wanted = [1e4 + math.log(2), -1e4 + math.log(2), 3.0, -math.inf, math.inf]
     assert found.tolist() == pytest.approx(wanted, rel=1e-15)
+
+
+# ── tiles ────────────────────────────────────────────────────────────────────────────────────
+
+COMPONENTS = """\
+data X[n, d], y[n]
+param mu[k, d] init 0
+u[i, a] = sum((X[i, j] - mu[a, j])^2 for j)
+minimize sum(logsumexp(-u[i, a] * y[i] for a) for i)
+"""
+
+
+def _components(written_out: int, k: int, n: int = 1000) -> str:
+    """The code of a gradient for so many components."""
+    model = model_of(COMPONENTS, 8, written_out=written_out)
+    problem = model.bind(X=np.ones((n, 3)), y=np.ones(n), k=k)
+    problem.grad(np.zeros(problem.n))
+    return compiled_of(problem, "grad").ir
+
+
+def test_code_does_not_grow_with_a_loop_around_the_blocks() -> None:
+    short, long = (len(_components(0, k).splitlines()) for k in (20, 40))
+    assert long == pytest.approx(short, rel=0.05)
+
+
+def test_code_of_what_is_written_out_has_no_loops_in_a_block() -> None:
+    loops = [_components(written_out, 3).count("phi i64") for written_out in (10**6, 0)]
+    assert loops[0] < loops[1]
+
+
+def test_sums_stay_in_registers_while_the_blocks_go_by() -> None:
+    """Each element has its own, added to memory once per tile."""
+    text = "data x[n]\nparam a init 1, b init 0\nminimize sum(exp(a * x[i] + b) for i)\n"
+    model = model_of(text, 8)
+    problem = model.bind(x=np.zeros(100))
+    assert problem.grad([1.0, 0.0]).tolist() == [0.0, 100.0]
+    ir = compiled_of(problem, "grad").ir
+    starts = [line for line in ir.splitlines() if line.startswith("  store <8 x double> zero")]
+    assert len(starts) >= 2  # a.bar and b.bar
