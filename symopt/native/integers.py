@@ -83,9 +83,16 @@ class IntegerEmitter:
         text = self.text
         position = self.flat(places, self.shapes[tensor])
         if not position.wide:
-            return text.load(text.element(self.bases[tensor], position), "i64", False)
+            return text.load(
+                text.element(self.bases[tensor], position), "i64", False, constant=True
+            )
         parts = [
-            text.load(text.element(self.bases[tensor], text.lane(position, lane)), "i64", False)
+            text.load(
+                text.element(self.bases[tensor], text.lane(position, lane)),
+                "i64",
+                False,
+                constant=True,
+            )
             for lane in range(text.lanes)
         ]
         return text.from_lanes(parts)

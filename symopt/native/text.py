@@ -225,9 +225,10 @@ class FunctionText:
         self.head.append(f"  {name} = alloca {room}, align 64")
         return name
 
-    def load(self, pointer: str, kind: Kind, wide: bool) -> Value:
+    def load(self, pointer: str, kind: Kind, wide: bool, *, constant: bool = False) -> Value:
+        """The value at an address; a constant one, which nothing writes, is read once."""
         text = f"load {self.type_name(kind, wide)}, ptr {pointer}, align 8"
-        return self.assign(text, kind, wide, pure=False)
+        return self.assign(text, kind, wide, pure=constant)
 
     def store(self, value: Value, pointer: str) -> None:
         self.line(f"store {self.type_of(value)} {value.text}, ptr {pointer}, align 8")
