@@ -79,19 +79,14 @@ class Lowered:
     hoisted: tuple[Hoisted, ...]
     kernel: Kernel
     ir: str
-    seconds: Mapping[str, float]
+    seconds: Mapping[str, float] = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
-    """One function of a loss with all that led to it."""
+class Compiled(Lowered):
+    """One function of a loss as native code, with all that led to it."""
 
-    statements: statements.Program
-    hoisted: tuple[Hoisted, ...]
-    kernel: Kernel
-    ir: str
     library: Library = field(repr=False)
-    seconds: Mapping[str, float] = field(compare=False)
 
 
 def lower(stages: Stages, request: Request, options: Options) -> Lowered:
@@ -129,5 +124,5 @@ def compile_function(stages: Stages, request: Request, options: Options) -> Comp
     library = compile_ir(lowered.ir, lowered.kernel.name)
     seconds = {**lowered.seconds, **library.seconds}
     return Compiled(
-        lowered.statements, lowered.hoisted, lowered.kernel, lowered.ir, library, seconds
+        lowered.statements, lowered.hoisted, lowered.kernel, lowered.ir, seconds, library
     )

@@ -40,7 +40,7 @@ c,jax` runs one of them.
 - heyoka's results are columns, not rows, and gathering its inputs is not timed; those of `lambdify`
   are a list of columns. CasADi maps a function of one sample over all, by its virtual machine or as
   generated C.
-- A call is through a name that holds the bound method; CasADi's is of its buffers.
+- A call is written `problem.value(p)`, after a first one; CasADi's is of its buffers.
 - Compiling is from the statements of a loaded file to a callable, nothing from a cache.
 """
 
