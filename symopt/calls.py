@@ -16,7 +16,6 @@ from symopt.derive.functions import direction, sparsity, unreached, weight
 from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind, Label
 from symopt.layout import Layout
 from symopt.native.function import NativeFunction, aligned_zeros
-from symopt.sparse import Pattern, pattern_of
 from symopt.typed.program import Param
 from symopt.types import evaluate
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from symopt.model import Model
+    from symopt.sparse import Pattern
 
 Vector = NDArray[np.float64]
 Shape = tuple[int, ...]
@@ -172,6 +172,8 @@ class Calls:
 
     def _pattern(self, of: str | None) -> Pattern:
         """Where the entries of a sparse Jacobian are: the same at every point."""
+        from symopt.sparse import pattern_of  # of Jacobians only
+
         found = self._patterns.get(of)
         if found is None:
             rows, task = self._cut(of), self._model.stages.task

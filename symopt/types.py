@@ -5,7 +5,7 @@ Two sizes are equal exactly when their `Integer` values are, so `n - 1 + 1` and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, assert_never
@@ -236,6 +236,14 @@ def dim(name: str) -> Integer:
 
 def index(name: str) -> Integer:
     return atom(Index(name))
+
+
+def flat_place(place: Iterable[Integer], shape: Iterable[Integer]) -> Integer:
+    """The row-major position of an element."""
+    total = constant(0)
+    for part, size in zip(place, shape, strict=True):
+        total = total * size + part
+    return total
 
 
 def as_integer(value: Integer | int) -> Integer:

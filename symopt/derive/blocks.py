@@ -34,14 +34,6 @@ def own_loops(extents: Shape) -> tuple[Range, ...]:
     return tuple(Range(f"${k}", constant(0), size) for k, size in enumerate(extents))
 
 
-def flat_place(place: Place, shape: Shape) -> Integer:
-    """The row-major position of an element."""
-    total = constant(0)
-    for part, size in zip(place, shape, strict=True):
-        total = total * size + part
-    return total
-
-
 def extent(size: Integer) -> Integer:
     """How often a loop of this size runs: never less than 0 times."""
     return size if nonnegative(size) else atom(Clamp(size, size + 1))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from symopt.derive.blocks import Block, Columns, Gathering, flat_place, own
+from symopt.derive.blocks import Block, Columns, Gathering, own
 from symopt.derive.landing import Landing, landing, solved_loops
 from symopt.statements.program import Program, Statement
-from symopt.types import Integer
+from symopt.types import Integer, flat_place
 
 Gathered = tuple[Columns, Mapping[Block, int]]  # and in which block each one given is
 

@@ -15,7 +15,7 @@ import sympy
 from sympy import S
 
 from symopt.derive.activity import depending_on, finiteness_of, real_reads, wild_tensors
-from symopt.derive.blocks import Columns, flat_place, own, own_loops
+from symopt.derive.blocks import Columns, own, own_loops
 from symopt.derive.columns import Compact, Dense
 from symopt.derive.reach import Part, Reach, Step, reach
 from symopt.derive.reduction import Weight, weight_of
@@ -23,7 +23,7 @@ from symopt.derive.scalar import tangent
 from symopt.derive.slopes import Slopes
 from symopt.statements.build import used_reads
 from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
-from symopt.types import Integer, Range, index
+from symopt.types import Integer, Range, flat_place, index
 
 
 def directional(program: Program, seeds: Mapping[str, str]) -> Program:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import sympy
 
 from symopt.derive.activity import depending_on, leading_to
-from symopt.derive.blocks import Columns, flat_place
-from symopt.derive.curvature import positive_curvature
-from symopt.derive.forward import by_blocks, by_columns, columns_of, directional
 from symopt.derive.reverse import adjoint
 from symopt.derive.simplify import drop_dead
 from symopt.statements.build import used_reads
 from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
-from symopt.types import Integer, Range, constant, index
+from symopt.types import Integer, Range, constant, flat_place, index
+
+if TYPE_CHECKING:
+    from symopt.derive.blocks import Columns
+
+# Derivatives forward are imported where they are needed: a gradient does without, and importing
+# them takes a few hundredths of the time to it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ def value_and_grad(task: Task) -> Program:
 
 def hvp(task: Task) -> Program:
     """The Hessian times a direction: the tangent of the adjoint."""
+    from symopt.derive.forward import directional
+
     program = _gradient(task, _seeded(task, task.params, direction))
     moved = directional(program, {name: direction(name) for name in task.params})
     return _asking(moved, task, task.params, ".bar.dot")
@@ -118,6 +124,8 @@ def hvp(task: Task) -> Program:
 
 def hess(task: Task) -> Program:
     """The Hessian, the rows of each parameter together: the adjoint by columns."""
+    from symopt.derive.forward import by_columns
+
     program = by_columns(_gradient(task, task.program), task.offsets, task.columns)
     return _asking(program, task, task.params, ".bar.dot", task.columns)
 
@@ -129,11 +137,15 @@ def residuals(task: Task) -> Program:
 
 def jac(task: Task) -> Program:
     """The Jacobian of the cut, its rows in the order of the residuals."""
+    from symopt.derive.forward import by_columns
+
     return _rows(task, by_columns(task.program, task.offsets, task.columns), task.columns)
 
 
 def jac_sparse(task: Task) -> Program:
     """The Jacobian of the cut in those columns that each row can reach: `sparsity` says which."""
+    from symopt.derive.forward import by_blocks
+
     return _rows(task, by_blocks(task.program, task.params, task.cut), constant(0))
 
 
@@ -153,6 +165,9 @@ def _after_residuals(task: Task, program: Program) -> Program:
 
 def sparsity(task: Task) -> Mapping[str, Columns]:
     """The columns that each tensor of the cut can reach, in terms of its indices."""
+    from symopt.derive.blocks import Columns
+    from symopt.derive.forward import columns_of
+
     found = columns_of(task.program, task.params, task.cut)
     return {name: found.get(name, Columns(())) for name in task.cut}
 
@@ -176,6 +191,8 @@ def _rows(task: Task, program: Program, unreached: Integer) -> Program:
 
 def jvp(task: Task) -> Program:
     """The Jacobian of the cut times a direction."""
+    from symopt.derive.forward import directional
+
     program = _seeded(task, task.params, direction)
     moved = directional(program, {name: direction(name) for name in task.params})
     return _asking(moved, task, task.cut, ".dot")
@@ -196,6 +213,9 @@ def _loss_adjoint(task: Task, program: Program) -> Program:
 
 def gnvp(task: Task) -> Program:
     """Jᵀ ∇²l J times a direction: tangent to the cut, ∇²l there, adjoint from the cut."""
+    from symopt.derive.curvature import positive_curvature
+    from symopt.derive.forward import directional
+
     program = _loss_adjoint(task, _seeded(task, task.params, direction))
     moved = directional(program, {name: direction(name) for name in task.params})
     moved = positive_curvature(moved)
@@ -238,6 +258,9 @@ def _loops(shape: tuple[Integer, ...]) -> tuple[tuple[Range, ...], tuple[Integer
 
 def gauss_newton(task: Task) -> Program:
     """The lower triangle of Jᵀ ∇²l J, and the gradient, from columns that are never stored."""
+    from symopt.derive.curvature import positive_curvature
+    from symopt.derive.forward import by_columns
+
     program = _loss_adjoint(task, task.program)
     moved = positive_curvature(by_columns(program, task.offsets, task.columns))
     columns = task.columns

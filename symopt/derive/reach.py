@@ -20,7 +20,7 @@ from symopt.derive.activity import (
     real_reads,
     wild_tensors,
 )
-from symopt.derive.blocks import Block, Columns, Place, flat_place
+from symopt.derive.blocks import Block, Columns, Place
 from symopt.derive.columns import Compact, Dense
 from symopt.derive.exposure import unguarded
 from symopt.derive.landing import Landing
@@ -29,7 +29,7 @@ from symopt.derive.scalar import Finiteness, weights
 from symopt.primitives.record import Primitive
 from symopt.statements.expression import replaced, symbols_of
 from symopt.statements.program import Program, Read, Statement, Tensor, read_of
-from symopt.types import Integer, constant
+from symopt.types import Integer, constant, flat_place
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from symopt.derive.blocks import flat_place
 from symopt.loops.axis import Alignment, Key, Lead
 from symopt.loops.program import SAMPLE, Rows
 from symopt.loops.sizes import Fixed
 from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
-from symopt.types import Integer, Range, constant, index
+from symopt.types import Integer, Range, constant, flat_place, index
 
 _ENTRY = "entry"  # the index of a pack's rows
 _Place = tuple[Key, Integer]  # the range of the samples that gather, and where

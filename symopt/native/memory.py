@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from symopt.derive.blocks import flat_place
 from symopt.loops.program import SAMPLE, Buffer, Kernel, Pass, Storage
 from symopt.native.integers import IntegerEmitter
 from symopt.native.known import Known
 from symopt.native.text import FunctionText, Value
-from symopt.types import Integer, constant, index
+from symopt.types import Integer, constant, flat_place, index
 
 _FEW = 8  # elements that are gone through without a loop
 _BLOCK, _LAST = "sample.block", "sample.last"  # the first sample of the lanes; the last of all

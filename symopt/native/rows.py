@@ -7,11 +7,10 @@ for matrix transposing", 1972); results go the same way back.
 
 from __future__ import annotations
 
-from symopt.derive.blocks import flat_place
 from symopt.loops.program import SAMPLE, Buffer, Rows
 from symopt.native.memory import Memory
 from symopt.native.text import Value
-from symopt.types import Integer, constant, index
+from symopt.types import Integer, constant, flat_place, index
 
 _LINE = 8  # doubles in a line of the cache
 _AHEAD = 4  # blocks from the one at hand to the one whose lines are asked for

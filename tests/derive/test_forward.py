@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symopt.derive.forward import by_columns, directional, flat_place
+from symopt.derive.forward import by_columns, directional
 from symopt.primitives.registry import PRIMITIVES
 from symopt.statements.evaluate import evaluate
 from symopt.statements.printer import print_statement
 from symopt.statements.program import Program, Role
 from symopt.statements.verify import verify
-from symopt.types import constant, dim, index
+from symopt.types import constant, dim, flat_place, index
 from tests.support.hand_built import assign, loop, program, read, same, size, tensor
 
 I, J = loop("i", "n"), loop("j", "d")  # noqa: E741 (as in the mathematics)
