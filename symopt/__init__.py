@@ -17,6 +17,7 @@ from symopt.diagnostics import (
 )
 
 if TYPE_CHECKING:
+    from symopt.lambdified.lambdify import lambdify
     from symopt.model import Model, load, parse
     from symopt.optim import iterate, methods, minimize, objective
     from symopt.problem import Problem
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 # Imported when first used: they bring in SymPy, NumPy and LLVM.
 _LAZY = {
+    "lambdify": "symopt.lambdified.lambdify",
     "Model": "symopt.model",
     "load": "symopt.model",
     "parse": "symopt.model",
@@ -72,6 +74,7 @@ __all__ = [
     "ShapeError",
     "SymoptError",
     "iterate",
+    "lambdify",
     "load",
     "methods",
     "minimize",

@@ -10,7 +10,7 @@ from symopt.diagnostics import DataError, Diagnostic, Kind, Label
 from symopt.source import Span
 from symopt.statements.program import Statement
 from symopt.typed.errors import nearest, shape_text
-from symopt.typed.program import Data, DimInfo
+from symopt.typed.program import Data, DimInfo, Earlier, Param
 from symopt.typed.program import Program as TypedProgram
 from symopt.types import Integer
 
@@ -186,6 +186,17 @@ def index_beyond(
     )
 
 
+def nothing_below(param: Param) -> Diagnostic:
+    """A matrix of one row has nothing below its diagonal."""
+    return _data_error(
+        "no-unknowns",
+        f"`{param.name}` is strict lower, but of 1 x 1 matrices: it has no unknowns",
+        param.span,
+        f"{param.shape[-1]} is 1",
+        "leave it out for data of one column",
+    )
+
+
 def read_outside(
     statement: Statement,
     tensor: str,
@@ -210,6 +221,18 @@ def read_outside(
     )
 
 
+def not_there_yet(earlier: Earlier, place: int, step: int) -> Diagnostic:
+    order = "after" if earlier.backward else "before"
+    return Diagnostic(
+        Kind.DATA,
+        "not-there-yet",
+        f"step {step} reads what is computed at step {place}, which is not {order} it",
+        (Label(earlier.span, "read here"),),
+        help=f"entries of an index array that a recurrence reads itself at come {order} the step: "
+        "sort them, and give the others a start case",
+    )
+
+
 def zero_divisor(statement: Statement, error: ZeroDivisionError) -> Diagnostic:
     return Diagnostic(
         Kind.SHAPE,
@@ -222,4 +245,4 @@ def zero_divisor(statement: Statement, error: ZeroDivisionError) -> Diagnostic:
 
 def as_written(text: str) -> str:
     """Index and auxiliary names as people wrote them: without the numbers that tell them apart."""
-    return re.sub(r"\.\d+\b|\[\]", "", text).removeprefix("~")
+    return re.sub(r"\.\d+\b|\.pos\b|\[\]", "", text).removeprefix("~")

@@ -18,6 +18,8 @@ from symopt.bind_errors import (
     negative_size,
     not_integers,
     not_numeric,
+    not_there_yet,
+    nothing_below,
     read_outside,
     size_unsolved,
     wrong_rank,
@@ -30,6 +32,7 @@ from symopt.statements.evaluate import evaluate as evaluate_statements
 from symopt.statements.evaluate import points
 from symopt.statements.program import Program, Statement
 from symopt.typed import program as typed
+from symopt.typed.packing import Pattern, positions_name
 from symopt.types import Entry, Integer, Quotient, Remainder, atom, evaluate, interval
 
 Array = NDArray[Any]
@@ -66,6 +69,7 @@ def bind(
     dims = _dims(program, arrays, sizes, report)
     report.stop_if_errors()
     arrays |= _defaults(program, setup, arrays, dims)
+    arrays |= _positions(program, dims, report)
     for data in program.data.values():
         if data.index_of is not None:
             arrays[data.name] = _indices(data, arrays[data.name], dims, report)
@@ -219,6 +223,20 @@ def _defaults(
     return found
 
 
+def _positions(
+    program: typed.Program, dims: Mapping[str, int], report: Report
+) -> dict[str, NDArray[np.int64]]:
+    """For every packed parameter, where its entries are stored."""
+    found: dict[str, NDArray[np.int64]] = {}
+    for param in program.params.values():
+        if param.packing is not None:
+            side = int(evaluate(param.shape[-1], dims, {}, {}))
+            if param.packing == "strict lower" and side == 1:
+                report.add(nothing_below(param))
+            found[positions_name(param.name)] = Pattern(param.packing, max(side, 0)).positions
+    return found
+
+
 def setup_values(
     setup: Program, names: tuple[str, ...], dims: Mapping[str, int], given: Mapping[str, Array]
 ) -> dict[str, Array]:
@@ -275,6 +293,23 @@ def check_reads(program: Program, bound: Bound) -> None:
         ]
         for tensor, place in places:
             _check_place(program, statement, tensor, place, bound, entries, report)
+    report.stop_if_errors()
+
+
+def check_order(program: typed.Program, bound: Bound) -> None:
+    """What recurrences read by index arrays is there by then, or an error names the first step."""
+    report = Report()
+    indices = {name: array for name, array in bound.arrays.items() if array.dtype.kind == "i"}
+    for definition in program.definitions:
+        for one in definition.earlier:
+            where, total = points(one.loops, bound.dims, indices)
+            place, step = (
+                np.broadcast_to(evaluate(part, bound.dims, where, indices), total)
+                for part in (one.place, one.step)
+            )
+            late = np.flatnonzero(place <= step if one.backward else place >= step)
+            if len(late):
+                report.add(not_there_yet(one, int(place[late[0]]), int(step[late[0]])))
     report.stop_if_errors()
 
 

@@ -15,8 +15,10 @@ from symopt.derive.functions import (
     evaluation,
     last_marked,
 )
+from symopt.derive.panel import by_panel
 from symopt.derive.simplify import drop_dead
 from symopt.diagnostics import Diagnostic
+from symopt.loops.axis import sample_dims
 from symopt.loops.options import Options
 from symopt.loops.program import Kernel
 from symopt.loops.schedule import schedule
@@ -54,7 +56,8 @@ def analyse(source: Source) -> Stages:
     marked = program.marked("model", "residual")
     objective = program.objective
     cut = last_marked(whole, marked, objective) if objective else marked
-    task = Task(whole, objective, cut, tuple(program.params))
+    samples = (program.sample,) if program.sample else sample_dims(whole, None)
+    task = Task(whole, objective, cut, tuple(program.params), samples)
     return Stages(source, file, program, warnings, setup, task)
 
 
@@ -63,12 +66,15 @@ class Request:
     """What to compile: a function (`grad`, `hvp`, ...), or a definition's value, by name.
 
     `of` names a definition that takes the place of the cut: `jac` of it, `jvp`, `vjp`. What is
-    `fixed` is compiled in.
+    `fixed` is compiled in. Derivatives are by the names `wrt`, None for all parameters. With a
+    `width`, a function takes and returns that many vectors side by side.
     """
 
     name: str
     of: str | None = None
     fixed: Fixed = NOTHING_FIXED
+    wrt: tuple[str, ...] | None = None
+    width: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class Compiled(Lowered):
 
 def lower(stages: Stages, request: Request, options: Options) -> Lowered:
     """Statements, loops and IR of a function."""
-    task = stages.task if request.of is None else replace(stages.task, cut=(request.of,))
+    task = stages.task.by(request.wrt, request.of)
     symbol = f"symopt_{request.name if request.name in FUNCTIONS else 'eval'}"
     clock = Clock()
     derived, hoisted = _derived(task, request)
@@ -111,6 +117,8 @@ def _derived(task: Task, request: Request) -> tuple[statements.Program, tuple[Ho
         program, before = hoist(task.program, replace(options, kept=frozenset(task.cut)))
         task = replace(task, program=program)
     derived = derive(task, name) if name in FUNCTIONS else evaluation(task, name)
+    if request.width is not None:
+        derived = by_panel(derived, request.width)
     derived, after = hoist(derived, options)
     derived = drop_dead(derived)  # copies hide that a tensor has one reader
     wild = wild_tensors(derived)

@@ -151,7 +151,11 @@ def _render_one(diagnostic: Diagnostic, color: bool) -> str:
     word = paint(f"{diagnostic.severity.value}:", _BOLD, tint)
     place = f"{diagnostic.labels[0].span}: " if diagnostic.labels else ""
     lines = [f"{place}{word} {paint(diagnostic.message, _BOLD)}"]
+    shown = diagnostic.labels[0].span.source if diagnostic.labels else None
     for number, label in enumerate(diagnostic.labels):
+        if label.span.source != shown:
+            shown = label.span.source
+            lines.append(f"  in {shown.name}:")
         lines.extend(_excerpt(label, primary=number == 0, paint=paint, tint=tint))
     lines.extend(f"  note: {note}" for note in diagnostic.notes)
     if diagnostic.help:

@@ -15,7 +15,7 @@ from symopt.diagnostics import DataError, Diagnostic, Kind
 from symopt.loops.options import Options
 from symopt.loops.printer import print_kernel
 from symopt.loops.sizes import NOTHING_FIXED, Fixed, fixed_by
-from symopt.problem import Problem
+from symopt.problem import Problem, bind_problem
 from symopt.source import Source
 from symopt.statements.printer import print_program
 from symopt.syntax import tree
@@ -25,6 +25,7 @@ from symopt.typed.program import Data, DimInfo, Param
 from symopt.types import Integer
 
 if TYPE_CHECKING:
+    from symopt.derive.functions import Task
     from symopt.explain import Explanation
 
 
@@ -56,6 +57,11 @@ class Model:
     def source(self) -> str:
         """The program's text."""
         return self._stages.source.text
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The texts that were read: the program's own first, then those that it imports."""
+        return self._stages.program.sources
 
     @property
     def name(self) -> str:
@@ -117,7 +123,7 @@ class Model:
         """
         given = self._without_options(given)
         arrays, sizes = self._sorted(data, given)
-        return Problem(self, arrays, sizes)
+        return bind_problem(self, arrays, sizes)
 
     def _without_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The keywords less `dtype` and `threads`, of which only the defaults exist yet."""
@@ -146,12 +152,20 @@ class Model:
         arrays = {name: value for name, value in everything.items() if name not in sizes}
         return arrays, {name: _size(name, value) for name, value in sizes.items()}
 
-    def compiled(self, name: str, of: str | None = None, fixed: Fixed = NOTHING_FIXED) -> Compiled:
+    def compiled(
+        self,
+        name: str,
+        of: str | None = None,
+        fixed: Fixed = NOTHING_FIXED,
+        wrt: tuple[str, ...] | None = None,
+        width: int | None = None,
+    ) -> Compiled:
         """A function (`value`, `grad`, `hvp`, ...) or a definition's value, compiled once.
 
-        What is `fixed` of the data to be bound is compiled in.
+        What is `fixed` of the data to be bound is compiled in. Derivatives are by the names `wrt`,
+        or by all parameters; `width` is of how many vectors a product is at once.
         """
-        request = Request(name, of, fixed)
+        request = Request(name, of, fixed, wrt, width)
         if request not in self._compiled:
             self._compiled[request] = compile_function(self._stages, request, self._options)
         return self._compiled[request]
@@ -200,25 +214,45 @@ class Model:
         """
         from symopt.derive.closed import closed_derivative
 
-        return closed_derivative(self._stages.task, name, of, self._origins)
+        mirrored = [n for n, param in self.params.items() if param.packing == "symmetric"]
+        return closed_derivative(self._readable, name, of, self._origins, mirrored=mirrored)
+
+    def chain_rule(self, *names: str) -> dict[Any, Any]:
+        """The derivatives of the objective by parameters, in terms of those by definitions.
+
+        SymPy expressions by what they are of: the derivative by definition `z` is `z` with a bar
+        (a combining macron), and comes before those that need it. By all parameters if none is named.
+        """
+        from symopt.derive.closed import chain_rule
+
+        names = names or tuple(self.params)
+        mirrored = [n for n, param in self.params.items() if param.packing == "symmetric"]
+        return chain_rule(self._readable, names, self._origins, mirrored=mirrored)
 
     def expression(self, name: str | None = None) -> Any:
         """The objective, or the element `symbol(name)` of a definition, as a SymPy expression."""
         from symopt.derive.closed import closed_value
 
-        return closed_value(self._stages.task, name, self._origins)
+        return closed_value(self._readable, name, self._origins)
 
     def symbol(self, name: str) -> Any:
         """What stands for a parameter, data or a definition in SymPy expressions: `w[j]`, `b`."""
         from symopt.derive.closed import symbol
 
-        return symbol(self._stages.task, name, self._origins)
+        return symbol(self._readable, name, self._origins)
 
     def latex(self) -> str:
         """The definitions and the objective as LaTeX, an `align*` environment."""
         from symopt.derive.latex import print_latex
 
-        return print_latex(self._stages.program, self._stages.task)
+        return print_latex(self._stages.program, self._readable)
+
+    @cached_property
+    def _readable(self) -> Task:
+        """The loss as people write it: packed parameters are full arrays."""
+        from symopt.derive.unpacked import unpacked
+
+        return unpacked(self._stages.task, self._stages.program.params)
 
     @cached_property
     def _origins(self) -> dict[str, tuple[Integer, ...]]:
@@ -237,7 +271,9 @@ class Model:
             shape = shape_text(data.shape)
             lines.append(f"data {data.name}: {shape}{below}{_note(data.description)}")
         for param in program.params.values():
-            lines.append(f"param {param.name}: {shape_text(param.shape)}{_note(param.description)}")
+            packing = f" as {param.packing}" if param.packing is not None else ""
+            shape = shape_text(param.shape)
+            lines.append(f"param {param.name}: {shape}{packing}{_note(param.description)}")
         lines.append(f"{'maximize' if program.maximize else 'minimize'} {self._goal()}")
         lines.append(f"cut: {', '.join(self.cut) or 'none'}")
         return lines

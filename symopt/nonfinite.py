@@ -1,138 +1,204 @@
-"""Where a nan or inf came from: found by running the statements again, slowly, in NumPy."""
+"""Where a nan or inf came from: found by running the statements again, slowly, in NumPy.
+
+From an element that is not finite, reads and operands that are not finite either lead back to the
+first operation whose operands are all finite; or, in a derivative, to the function whose slope is
+not finite where it is taken. That operation is shown as it is written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from symopt.derive.functions import Task, derive
-from symopt.primitives.record import Primitive
-from symopt.statements.evaluate import Values, evaluate, evaluate_expression, points
+from symopt.certify.oracle import Oracle
+from symopt.certify.sweep import Known, all_points, integer, parts_at, slope_expressions, weights
+from symopt.nonfinite_text import Operation, Point, describe_element, describe_operation
+from symopt.primitives.operators import select
+from symopt.primitives.record import Constant, Primitive
+from symopt.statements.evaluate import Values, evaluate_expression
 from symopt.statements.expression import operands, postorder
-from symopt.statements.printer import print_expression
-from symopt.statements.program import Program, Statement
-from symopt.types import Integer
-from symopt.types import evaluate as evaluate_integer
+from symopt.statements.program import Program, Role, Statement
+from symopt.typed import program as typed
 
 Array = NDArray[Any]
 
+_MOST_ENTRIES = 1_000_000  # of a Jacobian that nobody asked for by name
+# Functions with the same entries, of which the first is explained in place of the others.
+_SAME = {
+    "value_and_grad": "grad",
+    "jac_sparse": "jac",
+    "residuals_and_jac": "jac",
+    "hess_sparse": "hess",
+    "gauss_newton_sparse": "gauss_newton",
+}
 
-def explain(task: Task, dims: Mapping[str, int], given: Mapping[str, Array]) -> str | None:
-    """A sentence on the first operation that made the objective or its gradient non-finite."""
-    for name in ("value", "grad"):
-        program = derive(task, name)
-        needed = {k: a for k, a in given.items() if k in program.tensors}
-        values = evaluate(program, dims, needed)
-        for output in program.outputs:
-            found = values.tensors.get(output)
-            if found is not None and not np.isfinite(found).all():
+
+def explain(
+    program: typed.Program,
+    oracle: Oracle,
+    p: Array,
+    function: str | None = None,
+    v: Array | None = None,
+    u: Array | None = None,
+) -> str | None:
+    """A sentence on the first operation that made a result non-finite; None if all are finite."""
+    v = np.ones(oracle.params.size) if v is None else np.asarray(v, dtype=float)
+    u = np.ones(oracle.cut.size) if u is None else np.asarray(u, dtype=float)
+    for name in _functions(oracle, function):
+        statements = oracle.program(name)
+        values = oracle.run(statements, oracle.given(p, v, u))
+        for output in statements.outputs:
+            found = values.tensors[output]
+            if not np.isfinite(found).all():
                 place = tuple(int(k) for k in np.argwhere(~np.isfinite(found))[0])
-                return _Trace(program, values).describe(output, place)
+                trace = _Trace(program, oracle, statements, values)
+                what = describe_element(name, output, place, oracle)
+                return trace.describe(output, place, what)
     return None
 
 
+def _functions(oracle: Oracle, function: str | None) -> Iterator[str]:
+    if function is not None:
+        yield _SAME.get(function, function)
+        return
+    yield from ("value", "grad")
+    if oracle.cut.size and oracle.cut.size * oracle.params.size <= _MOST_ENTRIES:
+        yield "jac"
+
+
+@dataclass(slots=True)
 class _Trace:
-    """Follows non-finite elements back to the operation whose arguments are all finite."""
+    """Follows non-finite elements of one function's tensors back."""
 
-    def __init__(self, program: Program, values: Values) -> None:
-        self.program = program
-        self.values = values
+    source: typed.Program
+    oracle: Oracle
+    program: Program
+    values: Values
 
-    def describe(self, tensor: str, place: tuple[int, ...]) -> str:
+    def describe(self, tensor: str, place: tuple[int, ...], what: str) -> str:
+        """What made an element non-finite, in words."""
         while True:
-            found = self._writer(tensor, place)
-            if found is None:
-                return f"{_element(tensor, place)} is not finite"
-            statement, indices = found
-            culprit = self._read(statement, indices)
-            if culprit is None:
-                return self._operation(statement, indices, tensor, place)
-            tensor, place = culprit
+            point = self.writer(tensor, place)
+            if point is None:
+                return self.whole(tensor, place, what)
+            node = _culprit(point.statement.expression, point.known)
+            if not isinstance(node, sympy.Symbol):
+                return describe_operation(self.source, self.operation(point, node), what)
+            read = next(r for r in point.statement.reads if r.symbol == node)
+            assert read.tensor is not None, "an integer is finite"
+            tensor = read.tensor
+            place = tuple(int(integer(k, self.values, point.indices)) for k in read.map)
 
-    def _integer(self, value: Integer, indices: Mapping[str, Any]) -> Any:
-        return evaluate_integer(value, self.values.dims, indices, self.values.tensors)
-
-    def _known(self, statement: Statement, indices: Mapping[str, Any]) -> dict[sympy.Expr, Any]:
-        known: dict[sympy.Expr, Any] = {}
-        for read in statement.reads:
-            where = tuple(self._integer(part, indices) for part in read.map)
-            known[read.symbol] = (
-                np.asarray(where[0], dtype=np.float64)
-                if read.tensor is None
-                else self.values.tensors[read.tensor][where]
-            )
-        return known
-
-    def _writer(
-        self, tensor: str, place: tuple[int, ...]
-    ) -> tuple[Statement, dict[str, int]] | None:
-        """The statement and point that put something non-finite there."""
+    def writer(self, tensor: str, place: tuple[int, ...]) -> Point | None:
+        """The first point of a statement that put something non-finite there."""
         for statement in self.program.statements:
             if statement.target != tensor:
                 continue
-            indices, total = points(statement.loops, self.values.dims, self.values.tensors)
+            indices, total = all_points(statement, self.values)
             here = np.ones(total, dtype=bool)
             for part, wanted in zip(statement.map, place, strict=True):
-                here &= np.broadcast_to(self._integer(part, indices), total) == wanted
-            with np.errstate(all="ignore"):
-                known = self._known(statement, indices)
-                value = evaluate_expression(statement.expression, known)
-            bad = np.flatnonzero(here & ~np.isfinite(np.broadcast_to(value, total)))
+                here &= np.broadcast_to(integer(part, self.values, indices), total) == wanted
+            chosen = np.flatnonzero(here)
+            indices = {name: array[chosen] for name, array in indices.items()}
+            known = parts_at(statement, self.values, indices)
+            value = np.broadcast_to(known[statement.expression], len(chosen))
+            bad = np.flatnonzero(~np.isfinite(value))
             if len(bad):
-                return statement, {name: int(array[bad[0]]) for name, array in indices.items()}
+                first = {name: int(array[bad[0]]) for name, array in indices.items()}
+                return self.point(statement, first)
         return None
 
-    def _read(
-        self, statement: Statement, indices: Mapping[str, int]
-    ) -> tuple[str, tuple[int, ...]] | None:
-        computed = {other.target for other in self.program.statements}
-        for read in statement.reads:
-            if read.tensor is None or read.tensor not in computed:
+    def point(self, statement: Statement, indices: Mapping[str, int]) -> Point:
+        known = parts_at(statement, self.values, indices)
+        return Point(statement, dict(indices), known, self.values)
+
+    def whole(self, tensor: str, place: tuple[int, ...], what: str) -> str:
+        """Of an element that no single point made non-finite, or that was given."""
+        name = f"{tensor}[{', '.join(map(str, place))}]" if place else tensor
+        if self.program.tensors[tensor].role is not Role.COMPUTED:
+            return f"`{name}` is {self.values.tensors[tensor][place]}, in {what}"
+        statements = [s for s in self.program.statements if s.target == tensor]
+        last = statements[-1]
+        line = f"line {last.span.line}" if last.span else "a derivative"
+        loops = ", ".join(map(str, last.reduced))
+        kind = "logsumexp" if last.reduction == "logsumexp" else last.reduction
+        if not statements or not loops:
+            return f"`{name}` is not finite in {line}, in {what}"
+        empty = all(all_points(statement, self.values)[1] == 0 for statement in statements)
+        fate = "has nothing to run over" if empty else "overflows"
+        return f"the {kind} for {loops} in {line} {fate}, in {what}"
+
+    # ── derivatives ──────────────────────────────────────────────────────────────────────────
+
+    def operation(self, point: Point, node: sympy.Expr) -> Operation:
+        """The operation to blame: of the loss itself, or one of it whose slope is not finite."""
+        own = self.oracle.task.program.statements
+        if any(s.target == point.statement.target for s in own):
+            return Operation(point, node)
+        for statement in own:
+            loops = {loop.index for loop in statement.loops}
+            same = statement.span is not None and statement.span == point.statement.span
+            if not same or not loops <= point.indices.keys():
                 continue
-            place = tuple(int(self._integer(part, indices)) for part in read.map)
-            if not np.isfinite(self.values.tensors[read.tensor][place]):
-                return read.tensor, place
-        return None
-
-    def _operation(
-        self, statement: Statement, indices: Mapping[str, int], tensor: str, place: tuple[int, ...]
-    ) -> str:
-        with np.errstate(all="ignore"):
-            known = self._known(statement, indices)
-            evaluate_expression(statement.expression, known)
-        where = _where(statement, indices, tensor, place)
-        for node in postorder(statement.expression):
-            parts = operands(node)
-            if parts and not np.isfinite(known[node]):
-                if isinstance(node, Primitive) and not node.record.infix:
-                    arguments = ", ".join(f"{float(known[part]):.6g}" for part in parts)
-                    return f"{node.record.name} of {arguments} {where}"
-                values = ", ".join(
-                    f"{print_expression(part)} = {float(known[part]):.6g}"
-                    for part in parts
-                    if part.free_symbols
-                )
-                return f"{print_expression(node)} is {float(known[node])} ({values}) {where}"
-        return f"the value overflows {where}"
+            here = {name: k for name, k in point.indices.items() if name in loops}
+            original = self.point(statement, here)
+            for order in (1, 2):
+                found = _steep(statement.expression, original.known, order)
+                if found is not None:
+                    return Operation(original, *found, order)
+        return Operation(point, node, order=1)
 
 
-def _element(tensor: str, place: tuple[int, ...]) -> str:
-    if tensor == "minimize":
-        return "the objective"
-    return f"{tensor}[{', '.join(map(str, place))}]" if place else tensor
+def _culprit(expression: sympy.Expr, known: Known) -> sympy.Expr:
+    """Where the value of an expression stops being finite: an operation on finite operands, or a
+    symbol."""
+    node = expression
+    while True:
+        parts = [p for p in _taken(node, known) if not isinstance(p, Constant)]
+        bad = [part for part in parts if not np.isfinite(known[part])]
+        if not bad:
+            return node
+        undefined = [part for part in bad if np.isnan(known[part])]
+        node = undefined[0] if np.isnan(known[node]) and undefined else bad[0]
+        if isinstance(node, sympy.Symbol):
+            return node
 
 
-def _where(
-    statement: Statement, indices: Mapping[str, int], tensor: str, place: tuple[int, ...]
-) -> str:
-    line = f"in line {statement.span.line}" if statement.span else "in a derivative"
-    base, _, derivative = tensor.partition(".bar")
-    element = _element(base.rstrip(".0123456789") or base, place) if base == tensor else tensor
-    if ".bar" in tensor:
-        element = f"the gradient by {_element(base, place)}"
-    at = ", ".join(f"{name.partition('.')[0]} = {value}" for name, value in indices.items())
-    return f"{line}, {element}" + (f", at {at}" if at else "") + derivative
+def _taken(node: sympy.Expr, known: Known) -> tuple[sympy.Expr, ...]:
+    """The operands that a value comes from: of a choice, the branch taken."""
+    parts = operands(node)
+    if isinstance(node, Primitive) and node.record is select:
+        return (parts[1] if known[parts[0]] != 0 else parts[2],)
+    return parts
+
+
+def _steep(
+    expression: sympy.Expr, known: Known, order: int
+) -> tuple[sympy.Expr, int, float] | None:
+    """The first function in an expression, of those that matter, with a slope that is not finite:
+    itself, which operand it is by, and the slope; at second order the slope of a slope."""
+    share = weights(expression, dict(known))
+    for node in postorder(expression):
+        parts = operands(node)
+        finite = all(np.isfinite(known[part]) for part in parts)
+        if not isinstance(node, Primitive) or node not in share or share[node] == 0 or not finite:
+            continue
+        for number, slope in enumerate(slope_expressions(node)):
+            here = dict(known)
+            with np.errstate(all="ignore"):
+                value = evaluate_expression(slope, here)
+                changes = [value] if order == 1 else _slopes_of(slope, parts, here)
+            for change in changes:
+                if not np.isfinite(change):
+                    return node, number, float(change)
+    return None
+
+
+def _slopes_of(slope: sympy.Expr, parts: tuple[sympy.Expr, ...], known: Known) -> list[Array]:
+    found = weights(slope, known)
+    return [found[part] for part in parts if part in found]

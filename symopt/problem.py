@@ -10,20 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symopt.bind_errors import refusing_zero_divisors
-from symopt.binding import Bound, bind, check_reads
-from symopt.calls import Calls, wrong_vector
+from symopt.binding import Bound, bind, check_order, check_reads
+from symopt.call_errors import unknown_fisher, wrong_points
+from symopt.calls import Calls
+from symopt.conversion import fitting, floats, handed_out, vector
 from symopt.diagnostics import DataError
-from symopt.layout import Layout
-from symopt.nonfinite import explain
+from symopt.kernels import Kernels
+from symopt.layout import Layout, layout_of
 from symopt.starts import Starts
-from symopt.types import evaluate
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+    from scipy.sparse.linalg import LinearOperator
 
+    from symopt.batches import Batches, Lease
+    from symopt.certify import Report
+    from symopt.certify.oracle import Oracle
     from symopt.explain import Explanation
     from symopt.model import Model
     from symopt.optim.problem import Mask, Needs
+    from symopt.wrt import Wrt
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -36,24 +42,28 @@ class Problem:
     Each function is compiled when it is first asked for, and all share the bound data. Results
     are fresh arrays unless `out=` is given; then nothing is allocated. Safe to call from several
     threads; calls of one function that needs memory of its own wait for each other.
+
+    Derivatives are by all parameters, or by the parameters and float data that `wrt=` names: n is
+    the length of these, flat, one after another. Products take a vector, or many as the columns of
+    a matrix.
     """
 
-    @refusing_zero_divisors()
-    def __init__(self, model: Model, given: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
-        self.model = model
-        stages = model.stages
-        self._sizes = dict(sizes)
-        self._given = dict(given)
-        self._bound: Bound = bind(stages.program, stages.setup, given, sizes)
-        self._layout = Layout(
-            {name: self._shape(param.shape) for name, param in stages.program.params.items()}
-        )
-        check_reads(stages.task.program, self._bound)
-        self._calls = Calls(model, self._bound, self._layout)
-        self._starts.check()
-
-    def _shape(self, shape: tuple[Any, ...]) -> tuple[int, ...]:
-        return tuple(max(int(evaluate(size, self._bound.dims, {}, {})), 0) for size in shape)
+    def __init__(
+        self,
+        calls: Calls,
+        starts: Starts,
+        given: Mapping[str, Any],
+        sizes: Mapping[str, int],
+        lease: Lease | None = None,
+    ) -> None:
+        self.model: Model = calls.kernels.model
+        self._calls = calls
+        self._bound: Bound = calls.kernels.bound
+        self._layout = calls.kernels.layout
+        self._starts = starts
+        self._given = given
+        self._sizes = sizes
+        self._lease = lease  # of a batch: has its arrays for itself while this lives
 
     # ── the flat vector ──────────────────────────────────────────────────────────────────────
 
@@ -89,11 +99,6 @@ class Problem:
     def start(self, seed: int) -> Vector:
         """The declared start, with random starts drawn from a seed."""
         return self._starts.draw(seed)
-
-    @cached_property
-    def _starts(self) -> Starts:
-        stages = self.model.stages
-        return Starts(stages.program, stages.setup, self._bound, self._layout)
 
     @property
     def bounds(self) -> tuple[Vector, Vector]:
@@ -135,10 +140,35 @@ class Problem:
             found |= Needs.GAUSS_NEWTON
         return found | Needs.RESIDUALS if self.least_squares else found
 
+    # ── other data ───────────────────────────────────────────────────────────────────────────
+
     def rebind(self, data: Any = None, /, **given: Any) -> Problem:
-        """The same model with some data replaced; nothing is compiled again."""
+        """The same model with some data replaced.
+
+        Nothing is compiled again, unless sizes change that are compiled in.
+        """
         arrays, sizes = self.model._sorted(data, given)
-        return Problem(self.model, {**self._given, **arrays}, {**self._sizes, **sizes})
+        kept = {**self._given, **arrays}
+        if self._lease is not None:  # a batch's own arrays are used again when it goes
+            kept = {name: np.copy(a) for name, a in self._bound.arrays.items() if name in kept}
+            kept |= arrays
+        return bind_problem(self.model, kept, {**self._sizes, **sizes})
+
+    def batch(self, indices: Any) -> Problem:
+        """The same problem on some samples: whole numbers, a slice or a mask of the sample dim.
+
+        The size of that dim becomes their number; starts and bounds stay. Nothing is compiled or
+        checked again. Raises DataError where definitions do not belong to one sample each.
+        """
+        lease = self._batches.of(indices)
+        sizes = {name: lease.calls.kernels.bound.dims[name] for name in self._sizes}
+        return Problem(lease.calls, self._starts, self._given, sizes, lease)
+
+    @cached_property
+    def _batches(self) -> Batches:
+        from symopt.batches import Batches  # not needed where all samples are used at once
+
+        return Batches(self._calls)
 
     # ── value and derivatives ────────────────────────────────────────────────────────────────
 
@@ -146,46 +176,59 @@ class Problem:
         """The objective as written."""
         return self._function("value")(p)
 
-    def values(self, points: Any) -> Vector:
-        """The objective at many points, (k, n): (k,)."""
-        rows = np.asarray(points, dtype=np.float64)
+    def values(self, points: Any, *, out: Vector | None = None) -> Vector:
+        """The objective at many points, the rows of (k, n): (k,)."""
+        rows = np.ascontiguousarray(floats(points))
         if rows.ndim != 2 or rows.shape[1] != self.n:
-            raise DataError(wrong_vector("each point", self.n, rows.shape[1:]))
-        return np.array([self.value(row) for row in rows])
+            raise DataError(wrong_points(self.n, np.shape(points)))
+        room = None if out is None else fitting(out, (len(rows),))
+        found = np.fromiter(map(self.value, rows), np.float64, len(rows))
+        return found if room is None else handed_out((found,), room)
 
-    def grad(self, p: Any, *, out: Vector | None = None) -> Vector:
+    def grad(self, p: Any, *, wrt: Wrt = None, out: Vector | None = None) -> Vector:
         """The gradient, (n,)."""
-        return self._function("grad")(p, out=out)
+        return self._function("grad", wrt=wrt)(p, out=out)
 
-    def value_and_grad(self, p: Any, *, out: Vector | None = None) -> tuple[float, Vector]:
+    def value_and_grad(
+        self, p: Any, *, wrt: Wrt = None, out: Vector | None = None
+    ) -> tuple[float, Vector]:
         """The objective and its gradient, in one pass."""
-        return self._function("value_and_grad")(p, out=out)
+        return self._function("value_and_grad", wrt=wrt)(p, out=out)
 
-    def hvp(self, p: Any, v: Any, *, out: Vector | None = None) -> Vector:
-        """The Hessian times v, (n,)."""
-        return self._function("hvp")(p, v, out=out)
+    def hvp(self, p: Any, v: Any, *, wrt: Wrt = None, out: Vector | None = None) -> Vector:
+        """The Hessian times v, (n,), or times many vectors at once, the columns of (n, k)."""
+        return self._function("hvp", wrt=wrt)(p, v, out=out)
 
-    def hess(self, p: Any, *, out: Matrix | None = None) -> Matrix:
+    def hess(self, p: Any, *, wrt: Wrt = None, out: Matrix | None = None) -> Matrix:
         """The Hessian, (n, n)."""
-        return self._function("hess")(p, out=out)
+        return self._function("hess", wrt=wrt)(p, out=out)
 
-    def residuals(self, p: Any, *, out: Vector | None = None) -> Vector:
-        """The cut, flattened: all marked definitions one after another, (m,)."""
-        return self._function("residuals")(p, out=out)
+    def hess_sparse(self, p: Any, *, wrt: Wrt = None, out: csr_array | None = None) -> csr_array:
+        """The Hessian as a SciPy CSR array, (n, n), with the entries that can be other than 0.
 
-    def jac(self, p: Any, *, of: str | None = None, out: Matrix | None = None) -> Matrix:
+        All results share their index arrays, which are read-only; `out` is an earlier result.
+        """
+        return self._calls.sparse("hess_sparse", p, None, wrt, out)
+
+    def residuals(self, p: Any, *, of: str | None = None, out: Vector | None = None) -> Vector:
+        """The cut, or definition `of`, flattened, (m,): all marked definitions, in their order."""
+        return self._function("residuals", of)(p, out=out)
+
+    def jac(
+        self, p: Any, *, of: str | None = None, wrt: Wrt = None, out: Matrix | None = None
+    ) -> Matrix:
         """The Jacobian of the cut, or of definition `of`, (m, n)."""
-        return self._function("jac", of)(p, out=out)
+        return self._function("jac", of, wrt)(p, out=out)
 
     def jac_sparse(
-        self, p: Any, *, of: str | None = None, out: csr_array | None = None
+        self, p: Any, *, of: str | None = None, wrt: Wrt = None, out: csr_array | None = None
     ) -> csr_array:
         """The Jacobian as a SciPy CSR array, (m, n), with the entries that can be other than 0.
 
         Only these are computed. All results share their index arrays, which are read-only; `out`
         is an earlier result.
         """
-        return self._calls.jac_sparse(p, of, out)
+        return self._calls.sparse("jac_sparse", p, of, wrt, out)
 
     @overload
     def residuals_and_jac(
@@ -193,6 +236,7 @@ class Problem:
         p: Any,
         *,
         of: str | None = None,
+        wrt: Wrt = None,
         sparse: Literal[False] = False,
         out: tuple[Vector, Matrix] | None = None,
     ) -> tuple[Vector, Matrix]: ...
@@ -202,6 +246,7 @@ class Problem:
         p: Any,
         *,
         of: str | None = None,
+        wrt: Wrt = None,
         sparse: Literal[True],
         out: tuple[Vector, csr_array] | None = None,
     ) -> tuple[Vector, csr_array]: ...
@@ -210,21 +255,38 @@ class Problem:
         p: Any,
         *,
         of: str | None = None,
+        wrt: Wrt = None,
         sparse: bool = False,
         out: tuple[Vector, Any] | None = None,
     ) -> tuple[Vector, Any]:
         """The cut, or definition `of`, and its Jacobian, in one pass: dense, or as `jac_sparse`."""
         if sparse:
-            return self._calls.residuals_and_jac_sparse(p, of, out)
-        return self._calls._function("residuals_and_jac", of)(p, out=out)
+            return self._calls.residuals_and_jac_sparse(p, of, wrt, out)
+        return self._calls._function("residuals_and_jac", of, wrt)(p, out=out)
 
-    def jvp(self, p: Any, v: Any, *, of: str | None = None, out: Vector | None = None) -> Vector:
-        """The Jacobian of the cut, or of definition `of`, times v, (m,)."""
-        return self._function("jvp", of)(p, v, out=out)
+    def jvp(
+        self,
+        p: Any,
+        v: Any,
+        *,
+        of: str | None = None,
+        wrt: Wrt = None,
+        out: Vector | None = None,
+    ) -> Vector:
+        """The Jacobian of the cut, or of definition `of`, times v, (m,), or times (n, k)."""
+        return self._function("jvp", of, wrt)(p, v, out=out)
 
-    def vjp(self, p: Any, u: Any, *, of: str | None = None, out: Vector | None = None) -> Vector:
-        """u times the Jacobian of the cut, or of definition `of`, (n,)."""
-        return self._function("vjp", of)(p, u, out=out)
+    def vjp(
+        self,
+        p: Any,
+        u: Any,
+        *,
+        of: str | None = None,
+        wrt: Wrt = None,
+        out: Vector | None = None,
+    ) -> Vector:
+        """The Jacobian of the cut, or of definition `of`, transposed, times u, (n,), or (m, k)."""
+        return self._function("vjp", of, wrt)(p, u, out=out)
 
     def stderr_of(self, name: str, p: Any, covariance: Matrix) -> Any:
         """The standard error of a definition at a fit with this covariance, of its shape.
@@ -232,49 +294,69 @@ class Problem:
         By linear propagation, sqrt(diag(J C Jᵀ)); inf where it depends on a parameter that the data
         does not determine.
         """
-        jacobian = self.jac(p, of=name)
-        unknown = ~np.isfinite(np.diag(covariance))
-        known = np.where(unknown | unknown[:, None], 0.0, covariance)
-        variance = np.einsum("ij,jk,ik->i", jacobian, known, jacobian)
-        variance[(jacobian != 0) @ unknown] = np.inf
-        errors = np.sqrt(np.maximum(variance, 0.0)).reshape(np.shape(self.eval(name, p)))
+        from symopt.propagation import propagated
+
+        shape = np.shape(self.eval(name, p))
+        errors = propagated(self.jac(p, of=name), covariance).reshape(shape)
         return float(errors) if errors.ndim == 0 else errors
 
     def gauss_newton(
-        self, p: Any, *, out: tuple[Matrix, Vector] | None = None
+        self, p: Any, *, wrt: Wrt = None, out: tuple[Matrix, Vector] | None = None
     ) -> tuple[Matrix, Vector]:
         """G = Jᵀ ∇²l J, (n, n), and the gradient, in one pass; J is not stored."""
-        return self._function("gauss_newton")(p, out=out)
+        return self._function("gauss_newton", wrt=wrt)(p, out=out)
 
-    def gnvp(self, p: Any, v: Any, *, out: Vector | None = None) -> Vector:
-        """G times v, (n,)."""
-        return self._function("gnvp")(p, v, out=out)
+    def gauss_newton_sparse(
+        self, p: Any, *, wrt: Wrt = None, out: csr_array | None = None
+    ) -> csr_array:
+        """G as a SciPy CSR array, (n, n), with the entries that can be other than 0.
 
-    def eval(self, name: str, p: Any) -> Any:
+        All results share their index arrays, which are read-only; `out` is an earlier result.
+        """
+        return self._calls.sparse("gauss_newton_sparse", p, None, wrt, out)
+
+    def gnvp(self, p: Any, v: Any, *, wrt: Wrt = None, out: Vector | None = None) -> Vector:
+        """G times v, (n,), or times many vectors at once, the columns of (n, k)."""
+        return self._function("gnvp", wrt=wrt)(p, v, out=out)
+
+    def fisher(
+        self,
+        p: Any,
+        *,
+        kind: Literal["empirical", "model"] = "empirical",
+        wrt: Wrt = None,
+        out: Matrix | None = None,
+    ) -> Matrix:
+        """The Fisher matrix of the samples that the objective sums over, (n, n).
+
+        `empirical` is Σ g gᵀ, g the gradient of a sample's summand, without the 1/n of a mean and
+        without terms outside the sum. `model` is the Gauss-Newton matrix of these summands, where
+        they are known to be a canonical negative log-likelihood.
+        """
+        if kind not in ("empirical", "model"):
+            raise DataError(unknown_fisher(kind))
+        function = "fisher" if kind == "empirical" else "fisher_model"
+        return self._calls._function(function, None, wrt)(p, out=out)
+
+    def operator(self, name: str, p: Any) -> LinearOperator:
+        """`hess`, `gauss_newton` or `jac` at a point as SciPy's LinearOperator, by products."""
+        from symopt.scipy_forms import operator_of
+
+        return operator_of(self, name, p)
+
+    def eval(self, name: str, p: Any, *, out: NDArray[Any] | None = None) -> Any:
         """The value of a definition, by name: a float, or an array of its shape."""
         if name in self._layout.shapes:
-            return self.unpack(p)[name]
-        if name in self._bound.arrays:
-            return self._bound.arrays[name].copy()
-        return self._calls.evaluate(name, p)
+            return handed_out((np.asarray(self.unpack(p)[name]),), out, fresh=True)
+        if name in self.model.data:
+            return handed_out((self._bound.arrays[name],), out)
+        return self._calls.evaluate(name, p, out)
 
     def scipy(self) -> dict[str, Any]:
         """Keyword arguments for `scipy.optimize.minimize`; of -E where E is to be made large."""
-        sign = -1.0 if self.maximize else 1.0
-        lower, upper = self.bounds
+        from symopt.scipy_forms import minimize_arguments
 
-        def signed(function: Callable[..., Any]) -> Callable[..., Any]:
-            return function if sign > 0 else lambda *args: -function(*args)
-
-        arguments: dict[str, Any] = {
-            "fun": signed(self.value),
-            "x0": self.x0,
-            "jac": signed(self.grad),
-            "hessp": signed(self.hvp),
-        }
-        if np.isfinite(lower).any() or np.isfinite(upper).any():
-            arguments["bounds"] = list(zip(lower, upper, strict=True))
-        return arguments
+        return minimize_arguments(self)
 
     def explain(self, *functions: str) -> Explanation:
         """What is compiled for functions (`value`, `grad`, ...), those of most methods by default.
@@ -287,23 +369,72 @@ class Problem:
         fixed = self.model.fixed_by(sizes.dims, sizes.arrays)
         return explain(self.model, functions, fixed, sizes)
 
-    def explain_nonfinite(self, p: Any) -> str | None:
-        """Where a value or derivative that is not finite comes from; None if all are finite."""
+    def explain_nonfinite(
+        self, p: Any, function: str | None = None, *, v: Any = None, u: Any = None
+    ) -> str | None:
+        """Where a value or derivative that is not finite comes from; None if all are finite.
+
+        `function` is what was asked for: `value`, `grad`, `hvp`, `jac` and so on, along `v` or
+        weighted by `u` (ones, if left out). Without it the value, the gradient and, where there is
+        a cut, the Jacobian are looked at.
+        """
+        from symopt.nonfinite import explain  # slow, and of rare use
+
+        program = self.model.stages.program
+        return explain(program, self._oracle, self._calls.checked(p), function, v, u)
+
+    # ── certification ────────────────────────────────────────────────────────────────────────
+
+    def check(self, p: Any, *, seed: int = 0) -> Report:
+        """Every compiled function at a point beside complex step, dual numbers and differences.
+
+        With more than 50 parameters, derivatives are looked at along random directions, drawn from
+        the seed. `report.ok`, `report.max_error`, `report.failures`, `str(report)`.
+        """
+        from symopt.certify import check  # slow, and of rare use
+
+        return check(self, self._oracle, self._calls.checked(p), seed)
+
+    def hvp_complex_step(self, p: Any, v: Any) -> Vector:
+        """The Hessian times v as Im ∇f(p + iεv)/ε, with ε = 2⁻⁵⁰: slow, exact, and independent.
+
+        The statements of the gradient run in complex arithmetic, in NumPy; `hvp` does not.
+        """
+        along = vector("v", v, self.n)
+        return self._oracle.complex_step("grad", self._calls.checked(p), along)
+
+    @cached_property
+    def _oracle(self) -> Oracle:
+        from symopt.certify.oracle import Oracle
+
         task = self.model.stages.task
-        given = {**self._bound.arrays, **self._layout.arrays(self._calls.checked(p))}
-        return explain(task, self._bound.dims, given)
+        cut = self._calls.kernels.cut(None) if task.cut else Layout({})
+        return Oracle(task, self._bound.dims, self._bound.arrays, self._layout, cut)
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────
 
-    def _function(self, name: str, of: str | None = None) -> Callable[..., Any]:
+    def _function(self, name: str, of: str | None = None, wrt: Wrt = None) -> Callable[..., Any]:
         """What computes a function: made when it is first called.
 
         A built-in function then takes the place of the method in this very object, so that a call
-        does not go through Python at all.
+        does not go through Python at all. Those of a batch outlive it, and may not be got hold of.
         """
-        if of is None:
+        if of is None and wrt is None and self._lease is None:
             function = self.__dict__.get(name) or self._calls.method(getattr(Problem, name))
             if function is not None:
                 self.__dict__[name] = function
                 return function
-        return self._calls._function(name, of)
+        return self._calls._function(name, of, wrt)
+
+
+@refusing_zero_divisors()
+def bind_problem(model: Model, given: Mapping[str, Any], sizes: Mapping[str, int]) -> Problem:
+    """The problem that a model and some data make; raises DataError where these do not fit."""
+    stages = model.stages
+    bound = bind(stages.program, stages.setup, given, sizes)
+    layout = layout_of(stages.program.params, bound.dims)
+    check_reads(stages.task.program, bound)
+    check_order(stages.program, bound)
+    starts = Starts(stages.program, stages.setup, bound, layout)
+    starts.check()
+    return Problem(Calls(Kernels(model, bound, layout)), starts, dict(given), dict(sizes))

@@ -9,10 +9,15 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Source:
-    """A named text. `name` is what diagnostics print: a path, or `<string>`."""
+    """A named text. `name` is what diagnostics print: a path, or `<string>`.
+
+    `path` is the file it was read from: its imports are looked up beside that, else in the current
+    directory.
+    """
 
     name: str
     text: str = field(repr=False)
+    path: str | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def _line_starts(self) -> tuple[int, ...]:

@@ -1,21 +1,25 @@
-"""Sparse Jacobians: where the values that native code computes stand in the matrix.
+"""Sparse matrices: where the values that native code computes stand in them.
 
-A Jacobian by blocks is a dense array of values, row by row. Which column each of them belongs to
-follows from index maps and integer data alone, so it is found once, when data is bound.
+A Jacobian by blocks is a dense array of values, row by row; a Hessian comes as patches. Where each
+value belongs follows from index maps and integer data alone, so it is found once, when data is
+bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.derive.blocks import Block, Columns, Place
+from symopt.derive.blocks import Block, Columns, Place, Shape
+from symopt.derive.patches import Patch
 from symopt.diagnostics import DataError, Diagnostic, Kind
 from symopt.layout import Layout
+from symopt.statements.evaluate import points
 from symopt.types import evaluate
 
 if TYPE_CHECKING:
@@ -29,7 +33,8 @@ class Pattern:
     """The structure of a CSR matrix, and how its entries come from the values computed.
 
     Entries are the values in their order, or else those at `order`, of which several in a row may
-    belong to one entry: `firsts` then says where each entry begins.
+    belong to one entry: `firsts` then says where each entry begins. Of a symmetric matrix these are
+    the entries of one triangle; `mirror` says which of them each entry of the matrix is.
     """
 
     shape: tuple[int, int]
@@ -37,6 +42,7 @@ class Pattern:
     indices: Array
     order: Array | None = None
     firsts: Array | None = None
+    mirror: Array | None = None
 
     def room(self, out: csr_array | None) -> Array | None:
         """Where to compute the values so that they need not be moved to an earlier matrix."""
@@ -59,8 +65,11 @@ class Pattern:
             assert data is values, "computed in place"
         elif self.firsts is None:
             np.take(values, self.order, out=data, mode="clip")  # other modes need a copy
-        else:
+        elif self.mirror is None:
             np.add.reduceat(values[self.order], self.firsts, out=data)
+        else:
+            sums = np.add.reduceat(values[self.order], self.firsts)
+            np.take(sums, self.mirror, out=data, mode="clip")
         if out is not None:
             return out
         found = csr_array((data, self.indices, self.indptr), shape=self.shape)
@@ -79,7 +88,7 @@ def _wrong_out(shape: tuple[int, int]) -> Diagnostic:
     return Diagnostic(
         Kind.DATA,
         "wrong-pattern",
-        f"out must be an earlier sparse Jacobian of the same problem, of shape {shape}",
+        f"out must be an earlier sparse matrix of the same problem, of shape {shape}",
         help="leave `out` away once, and give that result as `out` from then on",
     )
 
@@ -127,6 +136,7 @@ def _pattern(
     indices: Array,
     order: Array | None = None,
     firsts: Array | None = None,
+    mirror: Array | None = None,
 ) -> Pattern:
     """A pattern with the smallest integers that SciPy has, which all its matrices may share."""
     few = max(*shape, len(indices)) <= np.iinfo(np.int32).max
@@ -135,7 +145,48 @@ def _pattern(
     indices = indices.astype(kind)
     for array in (indptr, indices):
         array.flags.writeable = False
-    return Pattern(shape, indptr, indices, order, firsts)
+    return Pattern(shape, indptr, indices, order, firsts, mirror)
+
+
+def symmetric_pattern_of(
+    patches: Sequence[Patch],
+    params: Layout,
+    dims: Mapping[str, int],
+    arrays: Mapping[str, Array],
+) -> Pattern:
+    """The pattern of a symmetric matrix whose entries are those of patches, one after another.
+
+    Patches have all that is on or below the diagonal, and what is there several times is added
+    up; what they have above it is not looked at.
+    """
+    known = {name: _Clipped(array) for name, array in arrays.items() if array.dtype.kind == "i"}
+    flat_vector: Any = np.arange(params.size)
+    entries = _Entries(params.arrays(flat_vector), dims, known)
+    found, start = [np.zeros((3, 0), np.int64)], 0
+    for patch in patches:
+        found.append(entries.lower_triangle(patch, start))
+        start += math.prod(entries.sizes(patch.shape))
+    values, rows, columns = np.concatenate(found, axis=1)
+    size = params.size
+    places = rows * size + columns
+    order = np.argsort(places, kind="stable")
+    firsts = np.flatnonzero(np.diff(places[order], prepend=-1))
+    return _mirrored(size, values[order], firsts, places[order][firsts])
+
+
+def _mirrored(size: int, order: Array, firsts: Array, places: Array) -> Pattern:
+    """The pattern of both triangles, from the places of one in order."""
+    rows, columns = np.divmod(places, max(size, 1))
+    below = np.flatnonzero(rows != columns)
+    both = np.concatenate([places, columns[below] * size + rows[below]])
+    mirror = np.concatenate([np.arange(len(places)), below])
+    sorting = np.argsort(both, kind="stable")
+    rows, columns = np.divmod(both[sorting], max(size, 1))
+    mirror = mirror[sorting]
+    widths = np.bincount(rows, minlength=size)
+    if len(firsts) == len(order):
+        return _pattern((size, size), widths, columns, order[mirror])
+    return _pattern((size, size), widths, columns, order, firsts, mirror)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +217,43 @@ class _Entries:
         found = [self._block(block, shape, count) for block in columns.blocks]
         return np.concatenate([*found, np.zeros((count, 0), np.int64)], axis=1)
 
+    def sizes(self, extents: Shape) -> tuple[int, ...]:
+        """Extents as numbers."""
+        return tuple(max(int(evaluate(size, self.dims, {}, {})), 0) for size in extents)
+
+    def lower_triangle(self, patch: Patch, start: int) -> Array:
+        """The numbers of a patch's values, from `start` on, and their rows and columns, (3, count).
+
+        Those that are on or below the diagonal, each once.
+        """
+        indices, count = points(patch.loops, self.dims, self.arrays)
+        axes = [
+            np.broadcast_to(evaluate(part, self.dims, indices, self.arrays), count)
+            for part in patch.axes
+        ]
+        *extents, height, width = self.sizes(patch.shape)
+        flat = np.ravel_multi_index(axes, extents) if axes else np.zeros(min(count, 1), np.int64)
+        flat, first = np.unique(flat, return_index=True)
+        here = {name: array[first, None] for name, array in indices.items()}
+        rows = self._running(patch.rows, here, len(flat))[:, :, None]
+        columns = self._running(patch.columns, here, len(flat))[:, None, :]
+        kept = (columns >= 0) & (rows >= columns)
+        if patch.triangle:
+            kept &= np.tri(height, width, dtype=bool)
+        block, row, column = np.nonzero(kept)
+        values = start + (flat[block] * height + row) * width + column
+        return np.stack([values, rows[block, row, 0], columns[block, 0, column]])
+
+    def _running(self, block: Block, indices: Mapping[str, Array], count: int) -> Array:
+        """The entries of a block at some points, (count, width)."""
+        extents = self.sizes(block.extents)
+        own = {f"${k}": g.reshape(1, -1) for k, g in enumerate(np.indices(extents))}
+        found = self._entries(self.params[block.param], block.place, {**indices, **own})
+        return np.broadcast_to(found, (count, math.prod(extents)))
+
     def _block(self, block: Block, shape: tuple[int, ...], count: int) -> Array:
         """The entries of one block, (count, width)."""
-        extents = tuple(max(int(evaluate(size, self.dims, {}, {})), 0) for size in block.extents)
+        extents = self.sizes(block.extents)
         names = [f"@{k}" for k in range(len(shape))] + [f"${k}" for k in range(len(extents))]
         grid = np.indices((*shape, *extents), sparse=True)
         entries = self._entries(

@@ -40,6 +40,24 @@ class Starts:
             draws[draw.name] = rng.standard_normal(shape) if normal else rng.random(shape)
         return self._pack(lambda param: param.init, np.nan, draws)
 
+    def _check_symmetric(self) -> None:
+        """Raise a DataError for a declared start or bound of a symmetric array that is not."""
+        same = {
+            draw.name: np.full([int(evaluate(s, self.bound.dims, {}, {})) for s in draw.shape], 0.5)
+            for draw in self.program.draws
+        }
+        for name, pattern in self.layout.patterns.items():
+            param = self.program.params[name]
+            sides = [side and side.definition for side in (param.lower, param.upper)]
+            wanted = [found for found in (param.init, *sides) if found is not None]
+            if pattern.packing != "symmetric" or not wanted:
+                continue
+            given = {**self.bound.arrays, **same}
+            for found, value in self._setup(tuple(wanted), given).items():
+                stray = pattern.stray(value)
+                if stray is not None:
+                    raise DataError(_not_symmetric(param, found, value, stray))
+
     def lower(self) -> Vector:
         """The lower bounds, -inf where there are none."""
         return self._pack(lambda param: param.lower and param.lower.definition, -np.inf)
@@ -57,7 +75,11 @@ class Starts:
         return self._flags(lambda param: param.upper)
 
     def check(self) -> None:
-        """Raise a DataError for bounds that leave no room, or a declared start outside them."""
+        """Raise a DataError for a start or bounds that cannot be.
+
+        Bounds that leave no room, a start outside of them, either not symmetric where it has to be.
+        """
+        self._check_symmetric()
         start, lower, upper = self.draw(0), self.lower(), self.upper()
         open_lower, open_upper = self.open_lower(), self.open_upper()
         empty = (lower > upper) | ((lower == upper) & (open_lower | open_upper))
@@ -79,11 +101,23 @@ class Starts:
         """A value for every parameter: its setup definition's, or `missing`."""
         named = {name: definition(param) for name, param in self.program.params.items()}
         wanted = tuple(name for name in named.values() if name is not None)
-        given = {**self.bound.arrays, **more}
-        values = setup_values(self.setup, wanted, self.bound.dims, given)
+        values = self._setup(wanted, {**self.bound.arrays, **more})
         return self.layout.pack(
-            {name: missing if found is None else values[found] for name, found in named.items()}
+            {
+                name: missing if found is None else self._unknowns(name, values[found])
+                for name, found in named.items()
+            }
         )
+
+    def _setup(
+        self, names: tuple[str, ...], given: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[Any]]:
+        return setup_values(self.setup, names, self.bound.dims, given)
+
+    def _unknowns(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
+        """Of a packed parameter, the unknowns in a full array, whatever else is in it."""
+        pattern = self.layout.patterns.get(name)
+        return value if pattern is None else pattern.packed(value)
 
     def _flags(self, side: Callable[[typed.Param], typed.Side | None]) -> Mask:
         found = {name: side(param) for name, param in self.program.params.items()}
@@ -114,3 +148,18 @@ class Starts:
             f"the bounds of `{name}`, {lower:g} and {upper:g}, leave no value",
             labels,
         )
+
+
+def _not_symmetric(
+    param: typed.Param, found: str, value: NDArray[Any], place: tuple[int, ...]
+) -> Diagnostic:
+    what = {"init": "start", "lower": "lower bound", "upper": "upper bound"}[found.split(".")[-1]]
+    mirrored = (*place[:-2], place[-1], place[-2])
+    here, there = (f"[{', '.join(map(str, p))}] is {value[p]:g}" for p in (place, mirrored))
+    return Diagnostic(
+        Kind.DATA,
+        "not-symmetric",
+        f"the {what} of `{param.name}` is not symmetric: {here} and {there}",
+        (Label(param.span, "declared `as symmetric` here"),),
+        help="make both halves equal, as in (A + A.T)/2",
+    )

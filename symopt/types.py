@@ -427,3 +427,14 @@ def depends_on(wanted: frozenset[str], ranges: Mapping[str, Range]) -> frozenset
             found.add(name)
             pending.extend(ranges[name].lower.indices | ranges[name].upper.indices)
     return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A loop whose points run one after another: what shares the name runs point by point.
+
+    `backward` begins at the last point.
+    """
+
+    name: str
+    backward: bool = False

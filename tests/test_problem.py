@@ -82,8 +82,9 @@ def test_out_of_two_results(problem):
 def test_a_vector_of_another_shape_is_refused(problem, shape):
     with pytest.raises(symopt.DataError, match=r"p must have shape \(4,\), found"):
         problem.grad(np.zeros(shape))
-    with pytest.raises(symopt.DataError, match="must have shape"):
-        problem.hvp(problem.start(1), np.zeros(shape))
+    if shape != (4, 1):  # which are the columns of a matrix, one of them
+        with pytest.raises(symopt.DataError, match=r"v must have shape \(4,\), found"):
+            problem.hvp(problem.start(1), np.zeros(shape))
 
 
 def test_starts_bounds_and_packing(problem):

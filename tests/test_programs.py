@@ -61,8 +61,7 @@ def test_good_program(path: Path, rng: np.random.Generator) -> None:
     known = SimpleNamespace(**{**problem.dims, **arrays, **problem.unpack(p)})
     expected = float(CASES[path.stem].reference(known))
 
-    data = {name: problem.eval(name, p) for name in model.data}
-    layout = Layout({name: np.shape(value) for name, value in problem.unpack(p).items()})
+    data, layout = dict(problem._bound.arrays), problem._layout
     assert task.objective is not None
     value = objective_of(task.program, task.objective, problem.dims, {**data, **layout.arrays(p)})
     gradient = complex_step(task.program, task.objective, problem.dims, data, layout, p)
@@ -85,4 +84,4 @@ def messages_of(source: Source) -> str:
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
 def test_bad_program(path: Path) -> None:
     expected = path.with_suffix(".expected").read_text(encoding="utf-8")
-    assert messages_of(Source(path.name, read_source(path).text)) + "\n" == expected
+    assert messages_of(read_source(path, path.name)) + "\n" == expected

@@ -13,7 +13,7 @@ import scipy.sparse
 import symopt
 from symopt.problem import Problem
 from tests.oracles.test_every_program import MAKERS
-from tests.support.oracle import STEP, Oracle, error
+from tests.support.oracle import STEP, WIDTHS, Oracle, error
 
 EXACT = 1e-12  # first derivatives: a few roundings, relative to the greatest entry
 
@@ -421,6 +421,86 @@ def test_without_a_cut_there_is_nothing_to_derive() -> None:
         plain.jac_sparse([1.0], of="zz")
 
 
+# ── second derivatives ───────────────────────────────────────────────────────────────────────────
+
+SECOND = 1e-10  # against fourth-order differences of complex-step gradients
+
+
+def _agrees_with_differences(found: Any, product: Any, p: np.ndarray) -> None:
+    """Symmetric to the last bit, and times a direction what differences say."""
+    v = np.random.default_rng(1).normal(size=len(p))
+    assert isinstance(found, scipy.sparse.csr_array)
+    assert found.has_canonical_format
+    assert (found != found.T).nnz == 0
+    wanted = [product(p, v, width=width) for width in WIDTHS]
+    top = max(np.abs(wanted).max(), 1e-3)  # below: differences of what does not change
+    assert any(np.abs(found @ v - one).max() < SECOND * top for one in wanted)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "not_a_number_of_rows"])
+def test_hessian_and_gauss_newton(name: str) -> None:
+    problem, p = _bound(name)
+    oracle = Oracle(problem)
+    _agrees_with_differences(problem.hess_sparse(p), oracle.hessian_product, p)
+    _agrees_with_differences(problem.gauss_newton_sparse(p), oracle.gauss_newton_product, p)
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if name.startswith("small/")])
+def test_second_derivatives_of_every_program(name: str) -> None:
+    """Dense ones are compared with differences elsewhere: tests/oracles/test_every_program.py."""
+    problem, p, scale = MAKERS[name]()
+    dense = problem.hess(p)
+    assert error(problem.hess_sparse(p).toarray() * scale, dense * scale, scale[:, None]) < 1e-11
+    if problem.model.cut:
+        dense = problem.gauss_newton(p)[0]
+        found = problem.gauss_newton_sparse(p).toarray()
+        assert error(found * scale, dense * scale, scale[:, None]) < 1e-11
+
+
+def test_as_many_entries_as_the_structure_has() -> None:
+    """What CasADi's issue 3533 reports, a Hessian far denser than the model, must not happen."""
+    problem, p = _bound("bundle_adjustment")
+    seen = {(int(c), int(q)) for c, q in zip(CAMERAS["cam"], CAMERAS["pt"], strict=True)}
+    cameras, points = ({pair[k] for pair in seen} for k in (0, 1))
+    entries = len(cameras) * 81 + len(points) * 9 + len(seen) * 2 * 27
+    assert problem.hess_sparse(p).nnz == entries
+    assert problem.gauss_newton_sparse(p).nnz == entries
+    problem, p = _bound("chain")
+    assert problem.hess_sparse(p).nnz == 6 + 2 * 5
+    problem, p = _bound("grouped_regressions")  # 4 groups of 3 + 1, one without samples; s
+    assert problem.hess_sparse(p).nnz == 3 * 16 + 2 * 12 + 1
+
+
+@pytest.mark.parametrize("name", ["bundle_adjustment", "chain", "network"])
+def test_symmetric_out_is_an_earlier_result(name: str) -> None:
+    problem, p = _bound(name)
+    for function, dense in (
+        (problem.hess_sparse, problem.hess(p)),
+        (problem.gauss_newton_sparse, problem.gauss_newton(p)[0]),
+    ):
+        first = function(2 * p)
+        kept = first.indices
+        assert function(p, out=first) is first
+        assert first.indices is kept
+        assert error(first.toarray(), dense) < 1e-11
+        with pytest.raises(symopt.DataError, match="earlier sparse"):
+            function(p, out=problem.jac_sparse(p))
+
+
+def test_other_index_data_has_other_blocks() -> None:
+    text = "data a[n] in q, b[n] in q\nparam x[q]\nminimize sum(exp(x[a[i]] * x[b[i]]) for i)"
+    problem = symopt.parse(text).bind(a=[0, 1, 1], b=[1, 1, 0], q=4)
+    p = np.array([0.3, -0.4, 0.2, 0.7])
+    assert problem.hess_sparse(p).nnz == 4
+    other = problem.rebind(a=[0, 1, 3], b=[1, 1, 2])
+    found = other.hess_sparse(p)
+    assert found.nnz == 8
+    assert error(found.toarray(), Oracle(other).hessian(p)) < SECOND
+    # x[1]^2 has twice the product of its slopes on the diagonal.
+    wanted = np.exp(p[1] ** 2) * (2 + 4 * p[1] ** 2) + np.exp(p[0] * p[1]) * p[0] ** 2
+    np.testing.assert_allclose(found.toarray()[1, 1], wanted, rtol=1e-12)
+
+
 def test_many_observations_take_no_dense_array() -> None:
     """2.4 million entries; dense, they would be 200,000 by 66,144."""
     m, n, q = 100_000, 16, 22_000
@@ -434,3 +514,7 @@ def test_many_observations_take_no_dense_array() -> None:
     assert found.nnz == 24 * m
     change = problem.jvp(p, v := rng.normal(size=problem.n))
     np.testing.assert_allclose(found @ v, change, rtol=1e-9, atol=1e-9 * np.abs(change).max())
+    hessian = problem.gauss_newton_sparse(p)
+    pairs = len(np.unique(data["cam"] * q + data["pt"]))
+    assert hessian.nnz == n * 81 + len(np.unique(data["pt"])) * 9 + pairs * 2 * 27
+    np.testing.assert_allclose(hessian @ v, problem.gnvp(p, v), rtol=1e-8, atol=1e-8 * pairs)

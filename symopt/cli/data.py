@@ -52,15 +52,18 @@ class File:
 
 
 def gather_data(
-    declarations: Mapping[str, Declaration], options: Sequence[str]
+    declarations: Mapping[str, Declaration], options: Sequence[str], *, complete: bool = True
 ) -> dict[str, Array]:
-    """The arrays for the data names that the options serve; all mistakes are reported at once."""
+    """The arrays for the data names that the options serve; all mistakes are reported at once.
+
+    Unless it is to be `complete`, data that nothing serves is no mistake.
+    """
     gathering = _Gathering(declarations, Report(), {}, {})
     for option in options:
         gathering.attempt(option)
     gathering.match_columns()
     gathering.match_matrix()
-    gathering.report_missing()
+    gathering.report_missing(complete)
     gathering.report.stop_if_errors()
     return gathering.found
 
@@ -234,12 +237,12 @@ class _Gathering:
             if name not in self.found and declaration.default is None
         ]
 
-    def report_missing(self) -> None:
-        """Data that nothing provides, and files that provide nothing."""
+    def report_missing(self, complete: bool) -> None:
+        """Data that nothing provides, if all is needed, and files that provide nothing."""
         if self.broken or self.report.errors:
             return  # What a refused option would have given is not known.
         columns = [column for table in self.tables for column in table.columns if column.name]
-        for name in self.missing():
+        for name in self.missing() if complete else ():
             self.report.add(_missing(name, self.tables, columns))
         for path, used in self.used.items():
             if not used and not self.report.errors:

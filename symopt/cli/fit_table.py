@@ -75,7 +75,7 @@ def _quantities(kind: str, quantities: Sequence[Quantity]) -> Table:
 def _entries(quantity: Quantity) -> Iterator[tuple[str, str, str]]:
     """Name, value and standard error of each entry, or of the first ones of a large array."""
     value, error = quantity.value, quantity.standard_error
-    indices = list(np.ndindex(value.shape))
+    indices = quantity.places
     shown = indices if len(indices) <= _MOST_ENTRIES else indices[:_FIRST_ENTRIES]
     for index in shown:
         name = quantity.name + (f"[{', '.join(map(str, index))}]" if index else "")

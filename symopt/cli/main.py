@@ -16,6 +16,7 @@ _COMMANDS = {
     "explain": "symopt.cli.explain",
     "eval": "symopt.cli.evaluate",
     "derive": "symopt.cli.derive",
+    "test": "symopt.cli.test",
     "methods": "symopt.cli.methods",
 }
 
@@ -38,6 +39,6 @@ class _Commands(click.Group):
 def main() -> None:
     """Fits models written in index notation, with native derivatives.
 
-    Exit codes: 0 fine; 1 a negative answer (not converged, or the program has errors); 2 bad usage
-    or bad input.
+    Exit codes: 0 fine; 1 a negative answer (not converged, a check failed, or the program has
+    errors); 2 bad usage or bad input.
     """

@@ -10,34 +10,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symopt.diagnostics import DerivativeUnavailable, Diagnostic
+from symopt.typed.packing import Pattern
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
     from symopt.model import Model
     from symopt.problem import Problem
+    from symopt.syntax.tree import Packing
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
-    """A parameter or a report, with its standard errors where the fit has some."""
+    """A parameter or a report, with its standard errors where the fit has some.
+
+    Arrays are full ones; of a packed parameter, only some entries are unknowns.
+    """
 
     name: str
     value: Array
     standard_error: Array | None
     description: str | None
+    packing: Packing | None = None
+
+    @property
+    def places(self) -> list[tuple[int, ...]]:
+        """The entries that were found."""
+        shape = self.value.shape
+        if self.packing is None:
+            return list(np.ndindex(shape))
+        pattern = Pattern(self.packing, shape[-1])
+        unknowns = list(zip(pattern.rows.tolist(), pattern.columns.tolist(), strict=True))
+        return [(*batch, *place) for batch in np.ndindex(shape[:-2]) for place in unknowns]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A fit, told by names. `result` is what the optimizer returned."""
+    """A fit, told by names. `result` is what the optimizer returned.
+
+    `entries` are the names of the unknowns in the order of its flat vectors and matrices.
+    """
 
     program: str
     method: str
     seed: int | None
     maximize: bool
+    entries: tuple[str, ...]
     params: tuple[Quantity, ...]
     reports: tuple[Quantity, ...]
     warnings: tuple[Diagnostic, ...]
@@ -66,6 +86,7 @@ def gather_outcome(
             value=np.asarray(value, dtype=np.float64),
             standard_error=None if errors.get(name) is None else np.asarray(errors[name]),
             description=model.params[name].description,
+            packing=model.params[name].packing,
         )
         for name, value in result.params.items()
     )
@@ -84,6 +105,7 @@ def gather_outcome(
         method=method,
         seed=seed,
         maximize=problem.maximize,
+        entries=problem.names,
         params=params,
         reports=reports,
         warnings=(*model.warnings, *remarks),

@@ -46,11 +46,17 @@ def bind_program(model: Model, data: Sequence[str], dims: Sequence[str]) -> Prob
     """The model with the data and dims of the options."""
     from symopt.cli.data import gather_data
 
+    sizes = parse_sizes(model, dims)
+    with refusing(DataError, ShapeError):
+        return model.bind(gather_data(model.data, data), **sizes)
+
+
+def parse_sizes(model: Model, dims: Sequence[str]) -> dict[str, int]:
+    """The sizes that `--dim` options give, by name."""
     sizes = {name: _parse_size(name, text) for name, text in _assignments("--dim", dims)}
     for name in sizes:
         check_known("dim", name, model.dims)
-    with refusing(DataError, ShapeError):
-        return model.bind(gather_data(model.data, data), **sizes)
+    return sizes
 
 
 def place_start(
@@ -70,6 +76,9 @@ def place_start(
         shape = np.shape(parts[name])
         if value.ndim and value.shape != shape and value.size == np.prod(shape, dtype=int):
             value = value.reshape(shape)
+        if model.params[name].packing is not None and value.shape != shape:
+            parts[name] = value  # a number, or the unknowns alone
+            continue
         try:
             parts[name] = np.broadcast_to(value, shape)
         except ValueError:

@@ -64,6 +64,7 @@ def describe_outcome(outcome: Outcome) -> dict[str, object]:
         "largest_gradient_entry": outcome.gradient_norm,
         "iterations": int(result.nit),
         **optional,
+        "entries": outcome.entries,
         "params": _values(outcome.params),
         "stderr": {
             quantity.name: quantity.standard_error

@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import sympy
 
 from symopt.derive.scalar import Finiteness
-from symopt.statements.program import Program, Read, Role, Statement
+from symopt.statements.program import Program, Read, Role, Statement, sections
 
 
 def depending_on(program: Program, sources: Iterable[str]) -> set[str]:
     """The sources, and every tensor computed from them."""
     found = set(sources)
-    for statement in program.statements:
-        if any(read.tensor in found for read in statement.reads):
-            found.add(statement.target)
+    for part in sections(program.statements):
+        for _ in _rounds(part, found):
+            for statement in part:
+                if any(read.tensor in found for read in statement.reads):
+                    found.add(statement.target)
     return found
+
+
+def _rounds(part: tuple[Statement, ...], found: set[str]) -> Iterator[None]:
+    """Once, or for statements that need each other, until nothing more is found."""
+    known = -1
+    while known < 0 or (part[0].steps and len(found) > known):
+        known = len(found)
+        yield
 
 
 def leading_to(program: Program, targets: Iterable[str], stop: Iterable[str] = ()) -> set[str]:
     """The targets, and every tensor they are computed from; `stop` tensors are taken as given."""
     found, given = set(targets), set(stop)
-    for statement in reversed(program.statements):
-        written = {statement.target}
-        if statement.winner is not None:
-            written.add(statement.winner.tensor)
-        if written & found and statement.target not in given:
-            found.update(read.tensor for read in statement.reads if read.tensor is not None)
+    for part in reversed(tuple(sections(program.statements))):
+        for _ in _rounds(part, found):
+            for statement in reversed(part):
+                if not found.isdisjoint(statement.written) and statement.target not in given:
+                    found.update(read.tensor for read in statement.reads if read.tensor is not None)
     return found
 
 
 def wild_tensors(program: Program) -> set[str]:
     """Computed tensors that may hold nan or inf although everything given is finite."""
     wild: set[str] = set()
-    for statement in program.statements:
-        if not finiteness_of(statement, wild).finite(statement.expression):
-            wild.add(statement.target)
+    for part in sections(program.statements):
+        for _ in _rounds(part, wild):
+            for statement in part:
+                if not finiteness_of(statement, wild).finite(statement.expression):
+                    wild.add(statement.target)
     return wild
 
 

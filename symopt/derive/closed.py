@@ -6,7 +6,7 @@ taken to end no earlier than it begins: a SymPy sum over less than nothing is no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 
 import sympy
@@ -15,7 +15,14 @@ from sympy import S
 from symopt.derive.activity import leading_to
 from symopt.derive.formula import element, integer_formula
 from symopt.derive.functions import Task, weight
-from symopt.derive.indices import Limit, index_name, reserved_names, shorten, written_name
+from symopt.derive.indices import (
+    Limit,
+    index_name,
+    reserved_names,
+    shorten,
+    shown_name,
+    written_name,
+)
 from symopt.derive.inline import Inliner
 from symopt.derive.reverse import adjoint
 from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kind, Label
@@ -35,19 +42,27 @@ def closed_value(
     """
     origins = origins or {}
     name = _definition(task, name)
-    kept = {other: origins.get(other, ()) or _zeros(task, other) for other in keep if other != name}
+    kept = _kept(task, keep, origins)
+    if not _in_steps(task, name):
+        kept.pop(name, None)
     scope = axes(task, name, origins)
     inliner = Inliner(task.program, scope, kept=kept)
-    return _readable(task, inliner.value(name, _places(scope, origins.get(name))), scope)
+    return _readable(task, inliner.body(name, _places(scope, origins.get(name))), scope)
 
 
 def closed_derivative(
-    task: Task, name: str, of: str | None = None, origins: Origins | None = None
+    task: Task,
+    name: str,
+    of: str | None = None,
+    origins: Origins | None = None,
+    *,
+    mirrored: Collection[str] = (),
 ) -> sympy.Expr:
     """The derivative of the objective, or of a definition, by the element of a tensor.
 
     The axes of both are free indices: those of the definition are `axes(task, of)`, and those of
-    parameter or data `name` are `axes(task, name)`, renamed where the two clash.
+    parameter or data `name` are `axes(task, name)`, renamed where the two clash. In a tensor that
+    is `mirrored`, the elements [a, b] and [b, a] are one unknown.
     """
     origins = origins or {}
     target = _definition(task, of)
@@ -65,7 +80,75 @@ def closed_derivative(
         raise DerivativeUnavailable(_only_piecewise(task, name, target))
     scope = outer + inner
     inliner = Inliner(program, scope, seeds={seed: _places(outer, origins.get(target))})
-    return _readable(task, inliner.value(bar, _places(inner, None)), scope)
+    value = inliner.value(bar, _places(inner, None))
+    return _readable(task, _both_halves(value, inner) if name in mirrored else value, scope)
+
+
+def chain_rule(
+    task: Task,
+    names: Iterable[str],
+    origins: Origins | None = None,
+    *,
+    mirrored: Collection[str] = (),
+) -> dict[sympy.Expr, sympy.Expr]:
+    """The derivatives of the objective by definitions, and by some tensors in terms of these.
+
+    The derivative by definition `z` has a bar over its name. It comes before what is derived from
+    it, and only where something is.
+    """
+    origins, names = origins or {}, tuple(names)
+    target = _definition(task, None)
+    for name in names:
+        _check_differentiable(task, name)
+    program = adjoint(task.program, {target: None}, names)
+    targets = dict.fromkeys(s.target for s in task.program.statements)
+    written = [name for name in targets if name.isidentifier() and name != target]
+    bars = {f"{name}.bar": name for name in written if f"{name}.bar" in program.tensors}
+    kept = _kept(task, written, origins)
+    kept |= {bar: kept[name] for bar, name in bars.items()}
+    found: dict[str, tuple[sympy.Expr, sympy.Expr]] = {}
+    pending = list(names)
+    while pending:
+        name = pending.pop()
+        if name in found:
+            continue
+        scope = axes(task, name, origins)
+        value = _adjoint_in(task, Inliner(program, scope, kept=kept), name, origins, scope)
+        if name in mirrored:
+            value = _both_halves(value, scope)
+        value = _readable(task, value, scope)
+        indices = tuple(index for index, _, _ in scope)
+        shown = name if name in names else shown_name(f"{name}.bar")
+        found[name] = element(shown, indices), value
+        used = {symbol.name for symbol in value.atoms(sympy.Symbol)}
+        pending += [base for bar, base in bars.items() if shown_name(bar) in used]
+    order = [name for name in reversed(written) if name in found]
+    return dict(found[name] for name in (*order, *names))
+
+
+def _adjoint_in(
+    task: Task, inliner: Inliner, name: str, origins: Origins, scope: tuple[Limit, ...]
+) -> sympy.Expr:
+    if f"{name}.bar" not in inliner.program.tensors:
+        return S.Zero
+    return inliner.body(f"{name}.bar", _places(scope, origins.get(name)))
+
+
+def _kept(task: Task, names: Iterable[str], origins: Origins) -> dict[str, tuple[Integer, ...]]:
+    """Definitions that are named, not written out, with the origins of their axes."""
+    return {name: origins.get(name, ()) or _zeros(task, name) for name in names}
+
+
+def _in_steps(task: Task, name: str) -> bool:
+    """Whether a definition is part of a recurrence."""
+    return any(s.target == name and s.steps for s in task.program.statements)
+
+
+def _both_halves(value: sympy.Expr, scope: tuple[Limit, ...]) -> sympy.Expr:
+    """The derivative by an element of a symmetric array, from that by a free one's."""
+    *_, (row, _, _), (column, _, _) = scope
+    other = value.xreplace({row: column, column: row})
+    return sympy.Piecewise((value, sympy.Eq(row, column)), (value + other, True))
 
 
 def _readable(task: Task, expression: sympy.Expr, scope: tuple[Limit, ...]) -> sympy.Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from symopt.derive.activity import depending_on
 from symopt.derive.blocks import Block, Columns, Gathering, own
 from symopt.derive.landing import Landing, landing, solved_loops
 from symopt.statements.program import Program, Statement
@@ -38,7 +39,15 @@ class Dense:
 
     def gather(self, target: str, blocks: Iterable[Block]) -> Gathered:
         """The columns of a target that has some blocks."""
-        return Columns((self.whole,)), {self.whole: 0}
+        return self.all_of(target), {self.whole: 0}
+
+    def all_of(self, target: str) -> Columns:
+        """The columns of a target that may depend on everything."""
+        return Columns((self.whole,))
+
+    def landing_in_all(self, reached: Block) -> Landing:
+        """Where a block lands among those columns."""
+        return self._landing(reached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +66,20 @@ class Compact:
         """The columns of a target that has some blocks."""
         shape = self.program.tensors[target].shape
         return Gathering(self.program, self.params, shape).columns(blocks)
+
+    def all_of(self, target: str) -> Columns:
+        """The columns of a target that may depend on everything that comes before it."""
+        blocks = (
+            self._whole(name)
+            for name in self.params
+            if target in depending_on(self.program, {name})
+        )
+        return Columns(tuple(blocks))
+
+    def landing_in_all(self, reached: Block) -> Landing:
+        """Where a block lands among those columns."""
+        return Landing(self._whole(reached.param), reached.place)
+
+    def _whole(self, param: str) -> Block:
+        shape = self.program.tensors[param].shape
+        return Block(param, tuple(own(number) for number in range(len(shape))), shape)

@@ -51,6 +51,7 @@ def _faithful_tensors(program: Program) -> set[str]:
     zeros: dict[str, _Zeros] = {}
     for statement in program.statements:
         here = _seen_from_target(_zeros_of(statement, zeros), statement)
+        here = None if statement.steps else here
         before = zeros.get(statement.target, frozenset())
         zeros[statement.target] = None if here is None or before is None else here | before
     return {name for name, found in zeros.items() if found == frozenset()}
@@ -171,8 +172,8 @@ def _exposed_tensors(program: Program) -> set[str]:
 
 
 def _is_plain(statement: Statement) -> bool:
-    """Whether a target is not finite where any of its terms is not."""
-    return statement.reduction in ("=", "sum")
+    """Whether a target is not finite where any of its terms is not; steps are not looked at."""
+    return statement.reduction in ("=", "sum") and not statement.steps
 
 
 def _exposed_nodes(statement: Statement) -> set[sympy.Expr]:

@@ -9,7 +9,7 @@ substituted, never stored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import sympy
 from sympy import S
@@ -22,43 +22,70 @@ from symopt.derive.reduction import Weight, weight_of
 from symopt.derive.scalar import tangent
 from symopt.derive.slopes import Slopes
 from symopt.statements.build import used_reads
-from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
+from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of, sections
 from symopt.types import Integer, Range, flat_place, index
+from symopt.types import Step as Sequence
 
 
 def directional(program: Program, seeds: Mapping[str, str]) -> Program:
     """The program with, after each statement, its change when each key moves along its seed."""
-    active = depending_on(program, seeds)
-    tensors = dict(program.tensors)
-    wild = wild_tensors(program)
-    moving = set(seeds)
+    found = _Directional(program, seeds, dict(program.tensors), set(seeds))
+    for part in sections(program.statements):
+        begun, known = len(found.statements), -1
+        while known < 0 or (part[0].steps and known < len(found.moving)):
+            # Once more, if a tensor has turned out to have moved at earlier steps.
+            known = len(found.moving)
+            del found.statements[begun:]
+            for statement in part:
+                found.add(statement)
+    return Program(tuple(found.statements), found.tensors, program.outputs)
 
-    def dot(read: Read) -> Read:
-        assert read.tensor is not None
-        return read_of(seeds.get(read.tensor, f"{read.tensor}.dot"), read.map)
 
-    statements: list[Statement] = []
-    for statement in program.statements:
-        statements.append(statement)
-        if statement.target not in active:
-            continue
-        wanted = real_reads(program, statement, moving)
-        dots = {read.symbol: dot(read) for read in statement.reads if read.symbol in wanted}
-        weight = _weight(statement, tensors, statements)
-        expression = _change(statement, weight, dots, wild)
+class _Directional:
+    """The statements of a program and of its change along one direction, as they are made."""
+
+    def __init__(
+        self,
+        program: Program,
+        seeds: Mapping[str, str],
+        tensors: dict[str, Tensor],
+        moving: set[str],
+    ) -> None:
+        self.program = program
+        self.seeds = seeds
+        self.active = depending_on(program, seeds)
+        self.wild = wild_tensors(program)
+        self.tensors = tensors
+        self.moving = moving  # tensors that have a change
+        self.statements: list[Statement] = []
+
+    def add(self, statement: Statement) -> None:
+        """The statement and, if its target moves, how."""
+        self.statements.append(statement)
+        if statement.target not in self.active:
+            return
+        wanted = real_reads(self.program, statement, self.moving)
+        dots = {read.symbol: self.dot(read) for read in statement.reads if read.symbol in wanted}
+        weight = _weight(statement, self.tensors, self.statements)
+        expression = _change(statement, weight, dots, self.wild)
         if expression is S.Zero:
-            continue
-        moving.add(statement.target)
-        name = _named(statement.target, tensors, ())
+            return
+        self.moving.add(statement.target)
         reads = used_reads(expression, (*statement.reads, *weight.reads, *dots.values()))
-        reduction = "=" if statement.reduction == "=" else "sum"
-        statements.append(
-            Statement(
-                name, statement.map, statement.loops, reduction, expression, reads,
-                span=statement.span,
+        self.statements.append(
+            replace(
+                statement,
+                target=_named(statement.target, self.tensors, ()),
+                reduction="=" if statement.reduction == "=" else "sum",
+                expression=expression,
+                reads=reads,
+                winner=None,
             )
-        )  # fmt: skip
-    return Program(tuple(statements), tensors, program.outputs)
+        )
+
+    def dot(self, read: Read) -> Read:
+        assert read.tensor is not None
+        return read_of(self.seeds.get(read.tensor, f"{read.tensor}.dot"), read.map)
 
 
 def by_columns(program: Program, offsets: Mapping[str, Integer], columns: Integer) -> Program:
@@ -67,7 +94,7 @@ def by_columns(program: Program, offsets: Mapping[str, Integer], columns: Intege
     `offsets` says where each tensor differentiated by starts in the flat vector.
     """
     layout = Dense(program, offsets, columns)
-    return _with_changes(reach(program, offsets, program.tensors, layout))
+    return with_changes(reach(program, offsets, program.tensors, layout))
 
 
 def by_blocks(program: Program, params: tuple[str, ...], wanted: Iterable[str]) -> Program:
@@ -75,7 +102,7 @@ def by_blocks(program: Program, params: tuple[str, ...], wanted: Iterable[str]) 
 
     Every tensor has the columns that it can depend on: those of `columns_of`.
     """
-    return _with_changes(reach(program, params, wanted, Compact(program, params)))
+    return with_changes(reach(program, params, wanted, Compact(program, params)))
 
 
 def columns_of(
@@ -85,14 +112,25 @@ def columns_of(
     return reach(program, params, wanted, Compact(program, params)).columns
 
 
-def _with_changes(found: Reach) -> Program:
+def with_changes(found: Reach) -> Program:
+    """The program of a reach with, after each of its statements, the change by columns.
+
+    Statements that need each other come first, all steps of them; then, step by step, the changes.
+    """
     statements: list[Statement] = []
-    for number, statement in enumerate(found.program.statements):
-        statements.append(statement)
-        if number in found.steps:
-            step = found.steps[number]
-            statements.extend(step.weight.before)
-            statements.extend(_Changes(found, step).statements())
+    first = 0
+    for part in sections(found.program.statements):
+        statements.extend(part)
+        changes: list[Statement] = []
+        for number in range(first, first + len(part)):
+            if number in found.steps:
+                step = found.steps[number]
+                statements.extend(step.weight.before)
+                made = _Changes(found, step)
+                changes.extend(made.statements())
+                statements.extend(made.before)
+        statements.extend(changes)
+        first += len(part)
     return Program(tuple(statements), found.tensors, found.program.outputs)
 
 
@@ -141,10 +179,14 @@ class _Run:
 
 @dataclass(slots=True)
 class _Changes:
-    """The statements of the change that one statement makes to its target's columns."""
+    """The statements of the change that one statement makes to its target's columns.
+
+    Those `before` them have what they need of the slopes.
+    """
 
     found: Reach
     step: Step
+    before: list[Statement] = field(default_factory=list)
 
     def statements(self) -> Iterator[Statement]:
         slopes = Slopes(self.step, self.found.tensors)
@@ -153,7 +195,7 @@ class _Changes:
             own_runs = [run for run in runs if read.symbol in run.sources]
             if len(own_runs) > 1 or any(not run.single for run in own_runs):
                 slopes.name(read)
-        yield from slopes.before
+        self.before.extend(slopes.before)
         for part in self.step.parts:
             if part.factor is not None:
                 column = self.found.column_of(self.step, part)
@@ -220,6 +262,7 @@ class _Changes:
             "sum",
             change,
             used_reads(change, reads),
+            steps=tuple(Sequence(f"{step.name}.dot", step.backward) for step in statement.steps),
             span=statement.span,
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from symopt.derive.activity import depending_on, leading_to
+from symopt.derive.activity import leading_to
 from symopt.derive.reverse import adjoint
 from symopt.derive.simplify import drop_dead
 from symopt.statements.build import used_reads
@@ -17,6 +17,8 @@ from symopt.types import Integer, Range, constant, flat_place, index
 
 if TYPE_CHECKING:
     from symopt.derive.blocks import Columns
+    from symopt.derive.hessian_blocks import Patched
+    from symopt.derive.patches import Patch
 
 # Derivatives forward are imported where they are needed: a gradient does without, and importing
 # them takes a few hundredths of the time to it.
@@ -24,12 +26,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A loss as statements: objective, cut, and parameters in the order of the flat vector."""
+    """A loss as statements: objective, cut, and what derivatives are by.
+
+    That is all parameters, in the order of the flat vector, or else the parameters and float data
+    that a caller names (`by`).
+    """
 
     program: Program
     objective: str | None
     cut: tuple[str, ...]
     params: tuple[str, ...]
+    samples: tuple[str, ...] = ()  # dims that samples may run over, preferred first
+
+    def by(self, wrt: tuple[str, ...] | None, of: str | None = None) -> Task:
+        """The task with derivatives by other names, and with a definition in place of the cut.
+
+        None leaves either as it is.
+        """
+        params = self.params if wrt is None else wrt
+        return replace(self, params=params, cut=self.cut if of is None else (of,))
 
     def size(self, name: str) -> Integer:
         """How many elements a tensor has."""
@@ -40,7 +55,7 @@ class Task:
 
     @property
     def offsets(self) -> dict[str, Integer]:
-        """Where each parameter starts in the flat vector."""
+        """Where each name starts in the flat vector."""
         found, total = {}, constant(0)
         for name in self.params:
             found[name] = total
@@ -115,8 +130,10 @@ def value_and_grad(task: Task) -> Program:
 
 def hvp(task: Task) -> Program:
     """The Hessian times a direction: the tangent of the adjoint."""
+    from symopt.derive.elementary import with_names
     from symopt.derive.forward import directional
 
+    task = replace(task, program=with_names(task.program, task.params))
     program = _gradient(task, _seeded(task, task.params, direction))
     moved = directional(program, {name: direction(name) for name in task.params})
     return _asking(moved, task, task.params, ".bar.dot")
@@ -128,6 +145,17 @@ def hess(task: Task) -> Program:
 
     program = by_columns(_gradient(task, task.program), task.offsets, task.columns)
     return _asking(program, task, task.params, ".bar.dot", task.columns)
+
+
+def hess_sparse(task: Task) -> Program:
+    """The Hessian's entries that can be other than 0, patch by patch: `patches` says which."""
+    return _hessian_patches(task).program
+
+
+def _hessian_patches(task: Task) -> Patched:
+    from symopt.derive.hessian_blocks import by_patches
+
+    return by_patches(task.program, _gradient(task, task.program), task.params)
 
 
 def residuals(task: Task) -> Program:
@@ -214,8 +242,10 @@ def _loss_adjoint(task: Task, program: Program) -> Program:
 def gnvp(task: Task) -> Program:
     """Jᵀ ∇²l J times a direction: tangent to the cut, ∇²l there, adjoint from the cut."""
     from symopt.derive.curvature import positive_curvature
+    from symopt.derive.elementary import with_names
     from symopt.derive.forward import directional
 
+    task = replace(task, program=with_names(task.program, task.params))
     program = _loss_adjoint(task, _seeded(task, task.params, direction))
     moved = directional(program, {name: direction(name) for name in task.params})
     moved = positive_curvature(moved)
@@ -225,12 +255,7 @@ def gnvp(task: Task) -> Program:
     loss = _only(moved, task)
     back = adjoint(loss, seeds, task.params, suffix="back")
     joined = moved.extended(back.statements[len(loss.statements) :], back.tensors)
-    sums = [_total(joined, name) for name in task.params]
-    total = joined.extended(
-        tuple(s for statements, _ in sums for s in statements),
-        {tensor.name: tensor for _, tensor in sums},
-    )
-    return _asking(total, task, task.params, ".gnvp")
+    return _asking(_added_up(joined, task), task, task.params, ".gnvp")
 
 
 def _only(program: Program, task: Task) -> Program:
@@ -239,16 +264,18 @@ def _only(program: Program, task: Task) -> Program:
     return replace(program, statements=tuple(s for s in program.statements if s.target in own))
 
 
-def _total(program: Program, name: str) -> tuple[tuple[Statement, ...], Tensor]:
-    """What comes back through the cut plus the part that the loss reads directly."""
-    tensor = Tensor(f"{name}.gnvp", program.tensors[name].shape, Role.COMPUTED)
-    loops, place = _loops(tensor.shape)
-    parts = (f"{name}.back", f"{name}.bar.dot")
-    reads = (read_of(part, place) for part in parts if part in program.tensors)
+def _added_up(program: Program, task: Task) -> Program:
+    """What comes back through the cut and the part that the loss reads directly, as one sum."""
+    parts = {f"{name}{end}": f"{name}.gnvp" for name in task.params for end in (".back", ".bar.dot")}
+    tensors = dict(program.tensors)
+    for part, whole in parts.items():
+        if part in tensors:
+            tensors[whole] = replace(tensors.pop(part), name=whole)
     statements = tuple(
-        Statement(tensor.name, place, loops, "sum", read.symbol, (read,)) for read in reads
+        replace(statement, target=parts.get(statement.target, statement.target))
+        for statement in program.statements
     )
-    return statements, tensor
+    return replace(program, statements=statements, tensors=tensors)
 
 
 def _loops(shape: tuple[Integer, ...]) -> tuple[tuple[Range, ...], tuple[Integer, ...]]:
@@ -273,6 +300,25 @@ def gauss_newton(task: Task) -> Program:
         statements += _direct(moved, name, offset)
     whole = moved.extended(tuple(statements), {matrix.name: matrix, gradient.name: gradient})
     return replace(whole, outputs=("curvature", "gradient"))
+
+
+def gauss_newton_sparse(task: Task) -> Program:
+    """The entries of Jᵀ ∇²l J that can be other than 0, patch by patch: `patches` says which."""
+    from symopt.derive.curvature import positive_curvature
+
+    return positive_curvature(_gauss_newton_patches(task).program)
+
+
+def _gauss_newton_patches(task: Task) -> Patched:
+    from symopt.derive.hessian_blocks import by_patches
+
+    return by_patches(task.program, _loss_adjoint(task, task.program), task.params)
+
+
+def patches(task: Task, name: str) -> tuple[Patch, ...]:
+    """The patches that `hess_sparse` or `gauss_newton_sparse` computes."""
+    made = {"hess_sparse": _hessian_patches, "gauss_newton_sparse": _gauss_newton_patches}[name]
+    return made(task).patches
 
 
 def _through_cut(program: Program, name: str, columns: Integer) -> list[Statement]:
@@ -326,18 +372,56 @@ def _direct(program: Program, name: str, offset: Integer) -> list[Statement]:
     return found
 
 
+def fisher(task: Task) -> Program:
+    """The lower triangle of Σ g gᵀ, g the gradient of a sample's summand."""
+    from symopt.derive.fisher import outer_products
+    from symopt.derive.forward import by_columns
+    from symopt.derive.samples import SUMMANDS
+
+    program = by_columns(_summands(task), task.offsets, task.columns)
+    return outer_products(program, SUMMANDS, task.columns)
+
+
+def fisher_model(task: Task) -> Program:
+    """The lower triangle of the Gauss-Newton matrix of the summands of a known likelihood."""
+    from symopt.derive.fisher import check_canonical
+    from symopt.derive.samples import SUMMANDS
+
+    program, total = _summands(task), "sample.total"
+    loops, place = _loops(program.tensors[SUMMANDS].shape)
+    read = read_of(SUMMANDS, place)
+    program = program.extended(
+        (Statement(total, (), loops, "sum", read.symbol, (read,)),),
+        {total: Tensor(total, (), Role.COMPUTED)},
+    )
+    summed = replace(task, program=program, objective=total)
+    check_canonical(program, _loss_adjoint(summed, program), task.cut, task.params)
+    return replace(gauss_newton(summed), outputs=("curvature",))
+
+
+def _summands(task: Task) -> Program:
+    from symopt.derive.samples import by_samples
+
+    assert task.objective is not None
+    return by_samples(task.program, task.objective, task.params, task.samples)
+
+
 FUNCTIONS: Mapping[str, Callable[[Task], Program]] = {
     function.__name__: function
     for function in (
         value, grad, value_and_grad, hvp, hess, residuals, jac, jac_sparse, residuals_and_jac,
-        residuals_and_jac_sparse, jvp, vjp, gnvp, gauss_newton,
+        residuals_and_jac_sparse, jvp, vjp, gnvp, gauss_newton, hess_sparse, gauss_newton_sparse,
+        fisher, fisher_model,
     )
 }  # fmt: skip
 
 
 # Derivatives column by column, of which statements of fewer points would have as many columns.
 COLUMNWISE = frozenset(
-    {"hess", "jac", "jac_sparse", "residuals_and_jac", "residuals_and_jac_sparse", "gauss_newton"}
+    {
+        "hess", "hess_sparse", "jac", "jac_sparse", "residuals_and_jac", "residuals_and_jac_sparse",
+        "gauss_newton", "gauss_newton_sparse", "fisher", "fisher_model",
+    }  # fmt: skip
 )
 
 
@@ -352,16 +436,19 @@ def evaluation(task: Task, name: str) -> Program:
 
 
 def unreached(task: Task, of: str | None = None) -> tuple[str, ...]:
-    """Parameters that the objective, or definition `of`, reads, yet whose derivative is nowhere."""
+    """Names that the objective, or definition `of`, depends on, yet whose derivative is nowhere."""
     if of is None:
-        assert task.objective is not None
-        needed = leading_to(task.program, (task.objective,))
         reached = _gradient(task, task.program).tensors
     else:
-        needed = leading_to(task.program, (of,))
         seeded = _seeded(task, (of,), weight)
         reached = adjoint(seeded, {of: weight(of)}, task.params).tensors
-    depending = depending_on(task.program, task.params)
-    return tuple(
-        name for name in task.params if name in needed & depending and f"{name}.bar" not in reached
-    )
+    depending = set(task.params) - set(unread(task, of))
+    return tuple(name for name in task.params if name in depending and f"{name}.bar" not in reached)
+
+
+def unread(task: Task, of: str | None = None) -> tuple[str, ...]:
+    """Names that nothing reads on the way to the objective, or to definition `of`."""
+    target = task.objective if of is None else of
+    assert target is not None
+    needed = leading_to(task.program, (target,))
+    return tuple(name for name in task.params if name not in needed)

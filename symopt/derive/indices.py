@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 import sympy
@@ -13,7 +14,20 @@ from symopt.statements.program import Program
 
 Limit = tuple[sympy.Symbol, Expression, Expression]  # an index, from a first to a last value
 _LETTERS = "ijklpqrstuv"
+BAR = "\N{COMBINING MACRON}"
 _UNIQUE = "@"  # in no name of a program or of a stage
+
+
+def shown_name(tensor: str) -> str:
+    """What people call a tensor: the adjoint of `z`, `z.bar`, has a bar over it."""
+    base = adjoint_of(tensor)
+    return tensor if base is None else unicodedata.normalize("NFC", base + BAR)
+
+
+def adjoint_of(tensor: str | None) -> str | None:
+    """The tensor that another one is the adjoint of, if it is one."""
+    base, _, suffix = (tensor or "").rpartition(".")
+    return base if suffix == "bar" and base.isidentifier() else None
 
 
 def unique_index(stem: str, number: int) -> sympy.Symbol:

@@ -10,7 +10,7 @@ from sympy import S
 
 from symopt.derive.extremum import Greatest, Least
 from symopt.derive.formula import Expression, element, formula, integer_formula
-from symopt.derive.indices import Limit, unique_index
+from symopt.derive.indices import Limit, adjoint_of, shown_name, unique_index
 from symopt.diagnostics import DerivativeUnavailable, Diagnostic, Kind, Label
 from symopt.primitives.standard import branches, exponential
 from symopt.statements.expression import postorder
@@ -74,13 +74,20 @@ class Inliner:
             pairs = zip(places, self.seeds[tensor], strict=True)
             return sympy.Mul(*(sympy.KroneckerDelta(here, there) for here, there in pairs))
         if tensor in self.kept:
-            origin = (integer_formula(part, {}) for part in self.kept[tensor])
-            return element(tensor, tuple(map(sympy.Add, places, origin)))
+            return self._named(tensor, places)
         if role is not Role.COMPUTED:
             return element(tensor, places, integer=role is Role.INDICES)
+        return self.body(tensor, places)
+
+    def body(self, tensor: str, places: Places) -> Expression:
+        """One element of a computed tensor, written out even where the tensor is kept."""
         if (tensor, places) not in self._known:
             self._known[tensor, places] = self._written_out(tensor, places)
         return self._known[tensor, places]
+
+    def _named(self, tensor: str, places: Places) -> Expression:
+        origin = (integer_formula(part, {}) for part in self.kept[tensor])
+        return element(shown_name(tensor), tuple(map(sympy.Add, places, origin)))
 
     def _written_out(self, tensor: str, places: Places) -> Expression:
         if tensor in self.winners:
@@ -104,7 +111,8 @@ class Inliner:
         self._loops += len(statement.loops)
         self.scope += solved.limits
         known = {read.symbol: self._read(read, solved) for read in statement.reads}
-        body = self._decided(formula(statement.expression, known))
+        body = self._by_name(statement, solved, formula(statement.expression, known))
+        body = self._decided(body)
         conditions = [c for c in map(self._decided, solved.conditions) if c is not S.true]
         match statement.reduction:
             case "=" | "sum":
@@ -118,6 +126,18 @@ class Inliner:
                 return _reduce(Greatest, body, -sympy.oo, solved, conditions)
             case "min":
                 return _reduce(Least, body, sympy.oo, solved, conditions)
+
+    def _by_name(self, statement: Statement, solved: Solved, body: Expression) -> Expression:
+        """With the value of a kept tensor named where its own slope holds it: 1 - p^2 for tanh."""
+        for read in statement.reads:
+            base = adjoint_of(read.tensor)
+            if base is None or base not in self.kept or base in self._open:
+                continue
+            places = tuple(integer_formula(place, solved.indices) for place in read.map)
+            value = self.body(base, places)
+            if value.args and not isinstance(value, sympy.Indexed):
+                body = body.xreplace({value: self._named(base, places)})
+        return body
 
     def _read(self, read: Read, solved: Solved) -> Expression:
         places = tuple(integer_formula(place, solved.indices) for place in read.map)

@@ -11,6 +11,7 @@ from sympy.printing.pretty.pretty_symbology import greek_letters
 
 from symopt.derive.closed import Origins, axes, closed_value, symbol
 from symopt.derive.functions import Task
+from symopt.derive.indices import BAR
 from symopt.typed.program import Definition, Program
 
 _GREEK = frozenset(
@@ -45,6 +46,9 @@ def expression_latex(expression: sympy.Expr) -> str:
 
 def name_latex(name: str) -> str:
     r"""`b1` as b_{1}, `sigma` as \sigma, `w_out` as w_{\mathrm{out}}, `ridge` as \mathrm{ridge}."""
+    apart = unicodedata.normalize("NFD", name)
+    if apart.endswith(BAR):
+        return rf"\bar{{{name_latex(unicodedata.normalize('NFC', apart.removesuffix(BAR)))}}}"
     match = re.fullmatch(r"([^\W\d_]+)(?:_?(\d+)|_(\w+))?", name)
     stem, number, word = match.groups() if match else (name, None, None)
     stem = _spelled(stem)

@@ -85,15 +85,17 @@ class Reach:
     def column_of(self, step: Step, part: Part) -> Integer:
         """The target's column, in terms of the statement's loops and of those of the part."""
         target = step.statement.target
-        number = self._homes[target][part.landing.block]
-        block = self.columns[target].blocks[number]
+        blocks = self.columns[target].blocks
+        homes = self._homes.get(target)
+        number = homes[part.landing.block] if homes else blocks.index(part.landing.block)
+        block = blocks[number]
         place = part.landing.own
         if block != part.landing.block:
             place = _place_in(block, part.reached.place, step.statement.map)
         return self.columns[target].starts[number] + flat_place(place, block.extents)
 
-    def take(self, number: int, statement: Statement) -> None:
-        """Find what a statement passes on."""
+    def take(self, number: int, statement: Statement, *, whole: bool) -> None:
+        """Find what a statement passes on, to a target that has `whole` parameters as columns."""
         wanted = real_reads(self.program, statement, {*self.params, *self.columns})
         weight = weight_of(statement, self.tensors, "dot")
         finiteness = finiteness_of(statement, self.wild, {})
@@ -101,12 +103,12 @@ class Reach:
             finiteness = replace(finiteness, unguarded=True)
         root = weight.applied(S.One, finiteness.times)
         slopes = weights(statement.expression, root, wanted, finiteness)
-        landings = self.layout.landings(statement)
+        landings = self.layout.landing_in_all if whole else self.layout.landings(statement)
         parts = tuple(
             Part(read, start, factor, reached, landings(reached))
             for read in statement.reads
             if read.symbol in slopes
-            for start, factor, reached in self._read(read)
+            for start, factor, reached in self.blocks_of(read)
         )
         if statement.reduction == "=" and isinstance(statement.expression, Primitive):
             # The statement's own value is read back instead of computed again.
@@ -119,8 +121,11 @@ class Reach:
             self.tensors.update({tensor.name: tensor for tensor in weight.tensors})
             self.steps[number] = Step(statement, weight, finiteness, slopes, parts)
 
-    def _read(self, read: Read) -> Iterator[tuple[Integer, sympy.Expr | None, Block]]:
-        """The blocks that are read: start, factor, and the entries that are reached."""
+    def blocks_of(self, read: Read) -> Iterator[tuple[Integer, sympy.Expr | None, Block]]:
+        """The blocks that are read: start, factor, and the entries that are reached.
+
+        The entries are in terms of the loops of the read.
+        """
         assert read.tensor is not None
         if read.tensor in self.params:
             yield constant(0), S.One, Block(read.tensor, read.map)
@@ -153,19 +158,30 @@ def reach(
     params = frozenset(params)
     wild = wild_tensors(program)
     bare = unguarded(program, wild)
-    found = Reach(program, params, layout, wild, bare, dict(program.tensors))
     active = depending_on(program, params) & leading_to(program, wanted)
+    stepwise = {s.target for s in program.statements if s.steps} & active
+    while True:
+        found = Reach(program, params, layout, wild, bare, dict(program.tensors))
+        found.columns.update({name: layout.all_of(name) for name in stepwise})
+        _take_all(found, active, stepwise)
+        changing = {step.statement.target for step in found.steps.values()}
+        if stepwise <= changing:
+            return found
+        stepwise &= changing  # it turned out that the others do not change at all
+
+
+def _take_all(found: Reach, active: set[str], stepwise: set[str]) -> None:
+    """Take the statements, and close targets; what is computed stepwise has its columns already."""
     writers: dict[str, list[int]] = {}
-    for number, statement in enumerate(program.statements):
+    for number, statement in enumerate(found.program.statements):
         writers.setdefault(statement.target, []).append(number)
-    for number, statement in enumerate(program.statements):
+    for number, statement in enumerate(found.program.statements):
         own_writers = writers[statement.target]
         if statement.target in active:
-            found.take(number, statement)
+            found.take(number, statement, whole=statement.target in stepwise)
             steps = [found.steps[n] for n in own_writers if n in found.steps]
-            if steps and number == own_writers[-1]:
+            if steps and number == own_writers[-1] and statement.target not in stepwise:
                 found.close(statement.target, steps)
-    return found
 
 
 def _place_in(block: Block, entry: Place, element: Place) -> Place:

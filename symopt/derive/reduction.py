@@ -96,6 +96,7 @@ def _product_weight(statement: Statement, tensors: dict[str, Tensor], suffix: st
         "prod",
         body,
         used_reads(body, (*renamed.values(), *counts)),
+        steps=statement.steps,
         span=statement.span,
     )
     read = read_of(name, own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 from sympy import S
@@ -20,8 +20,16 @@ from symopt.derive.scalar import weights
 from symopt.primitives.record import Primitive
 from symopt.statements.build import used_reads
 from symopt.statements.expression import replaced
-from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
-from symopt.types import Range, constant, index
+from symopt.statements.program import (
+    Program,
+    Read,
+    Role,
+    Statement,
+    Tensor,
+    read_of,
+    sections,
+)
+from symopt.types import Range, Step, constant, index
 
 
 def adjoint(
@@ -52,11 +60,14 @@ def adjoint(
     for target, seed in seeds.items():
         if seed is not None:
             back.statements.append(_copy(back.name_of(target), seed, back.tensors))
-    for statement in reversed(program.statements):
-        target = statement.target
-        if target in back.active & back.reached - given:
-            unit = target in seeds and seeds[target] is None
-            back.pull(statement, None if unit else read_of(back.name_of(target), statement.map))
+    units = {target for target, seed in seeds.items() if seed is None}
+    for part in reversed(tuple(sections(program.statements))):
+        if part[0].steps:
+            back.pull_steps(part)
+            continue
+        (statement,) = part
+        if statement.target in back.active & back.reached - given:
+            back.pull(statement, unit=statement.target in units)
     return program.extended(tuple(back.statements), back.tensors)
 
 
@@ -80,8 +91,37 @@ class _Backward:
         self.tensors.setdefault(name, Tensor(name, shape, Role.COMPUTED))
         return name
 
-    def pull(self, statement: Statement, bar: Read | None) -> None:
-        """What the adjoint of a statement's target (1, where that is None) adds to its reads."""
+    def pull_steps(self, part: tuple[Statement, ...]) -> None:
+        """What adjoints of tensors that need each other add to what was read, last step first.
+
+        What they add to anything else waits until all steps are done: it is a sum over them.
+        """
+        inside = {statement.target for statement in part}
+        begun, known = len(self.statements), -1
+        while known < len(self.reached):
+            # Once more, if an adjoint has turned out to be there at earlier steps.
+            known = len(self.reached)
+            del self.statements[begun:]
+            for statement in reversed(part):
+                if statement.target in self.active & self.reached - self.given:
+                    self.pull(statement)
+        made, self.statements[begun:] = self.statements[begun:], []
+        own = {self.name_of(name) for name in inside & self.reached}
+        after: list[Statement] = []
+        for statement in made:
+            if statement.target in own or statement.reduction != "sum":
+                steps = tuple(self.reversed_step(step) for step in statement.steps)
+                self.statements.append(replace(statement, steps=steps))
+            else:
+                after.append(replace(statement, steps=()))
+        self.statements.extend(after)
+
+    def reversed_step(self, step: Step) -> Step:
+        return Step(f"{step.name}.{self.suffix}", not step.backward)
+
+    def pull(self, statement: Statement, *, unit: bool = False) -> None:
+        """What the adjoint of a statement's target, 1 if `unit`, adds to its reads."""
+        bar = None if unit else read_of(self.name_of(statement.target), statement.map)
         weight = weight_of(statement, self.tensors, self.suffix)
         self.statements.extend(weight.before)
         self.tensors.update({tensor.name: tensor for tensor in weight.tensors})
@@ -105,6 +145,7 @@ class _Backward:
                     "sum",
                     expression,
                     used_reads(expression, pool),
+                    steps=statement.steps,
                     span=statement.span,
                 )
             )

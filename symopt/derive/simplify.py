@@ -11,17 +11,10 @@ from symopt.statements.program import Program
 def drop_dead(program: Program) -> Program:
     """Only the statements, and only the tensors, that the outputs need."""
     needed = leading_to(program, program.outputs)
-    statements = tuple(
-        statement
-        for statement in program.statements
-        if statement.target in needed
-        or (statement.winner is not None and statement.winner.tensor in needed)
-    )
+    statements = tuple(s for s in program.statements if not needed.isdisjoint(s.written))
     kept = set(program.outputs)
     for statement in statements:
-        kept |= {statement.target, *(read.tensor for read in statement.reads if read.tensor)}
-        if statement.winner is not None:
-            kept.add(statement.winner.tensor)
+        kept |= {*statement.written, *(read.tensor for read in statement.reads if read.tensor)}
         for value in (*statement.map, *(p for read in statement.reads for p in read.map)):
             kept |= value.tensors
         for loop in statement.loops:

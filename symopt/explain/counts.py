@@ -10,7 +10,7 @@ from typing import assert_never
 import sympy
 
 from symopt.explain.formula import ONE, ZERO, Formula, number, points, size
-from symopt.loops.program import Collect, Fill, Kernel, Pass, Phase, Rows, Update
+from symopt.loops.program import Collect, Fill, Kernel, Pass, Phase, Rows, Steps, Update
 from symopt.loops.registers import in_registers
 from symopt.primitives.record import Builtin, Expand, Intrinsic, Libm, Primitive
 from symopt.statements.expression import postorder
@@ -82,6 +82,8 @@ def operation_counts(kernel: Kernel) -> Counts:
                 pass
             case Update():
                 once = once + update_operations(node)
+            case Steps():
+                once = once + steps_operations(node)
             case Collect(partial):
                 elements = ONE
                 for extent in kernel.buffers[partial].shape:
@@ -117,6 +119,8 @@ def phase_operations(
                 found = found + update_operations(part, outside, around, first=first)
                 if before is not None:
                     before.append(part.place)
+            case Steps():
+                found = found + steps_operations(part, outside, around)
             case _:
                 assert_never(part)
     return found
@@ -128,6 +132,20 @@ def _is_first(update: Update, before: Sequence[tuple[Integer, ...]]) -> bool:
         return update.place not in before
     indices = [part.index for part in update.place if part.value is None]
     return not before and None not in indices and len(set(indices)) == len(indices)
+
+
+def steps_operations(
+    steps: Steps, outside: tuple[Range, ...] = (), around: tuple[Range, ...] = ()
+) -> Operations:
+    """The operations of all updates of steps, at all points of these and of the loops outside."""
+    outside = (*outside, steps.loop)
+    found = (
+        steps_operations(part, outside, around)
+        if isinstance(part, Steps)
+        else update_operations(part, outside, around)
+        for part in steps.body
+    )
+    return sum(found, Operations())
 
 
 def update_operations(

@@ -29,7 +29,12 @@ def describe_explanation(explanation: Explanation) -> dict[str, object]:
         "index_arrays": [name for name, _, _ in fixed.entries],
         "processor": asdict(explanation.cpu),
         "stable_forms": [
-            {"place": str(r.span), "before": r.before, "after": r.after}
+            {
+                "place": str(r.span),
+                "before": r.before,
+                "after": r.after,
+                "through": [str(span) for span in r.through],
+            }
             for r in explanation.rewrites
         ],
         "seconds": explanation.seconds,

@@ -12,7 +12,18 @@ from symopt.diagnostics import DataError, DerivativeUnavailable, Diagnostic, Kin
 from symopt.explain.counts import Counts, Operations, operation_counts, phase_operations
 from symopt.explain.formula import ONE, ZERO, Formula, number, points, size
 from symopt.explain.places import IndexPlaces, index_places
-from symopt.loops.program import Buffer, Kernel, Pass, Phase, Rows, Storage, Update, touched
+from symopt.loops.program import (
+    Buffer,
+    Kernel,
+    Pass,
+    Phase,
+    Rows,
+    Steps,
+    Storage,
+    Update,
+    touched,
+    updates_of,
+)
 from symopt.loops.registers import in_registers
 from symopt.loops.sizes import Fixed
 from symopt.loops.work import written_out
@@ -201,7 +212,7 @@ def _function(
         name=name,
         counts=counts,
         value=value,
-        nests=sum(isinstance(node, Update) for node in kernel.nodes),
+        nests=sum(isinstance(node, Update | Steps) for node in kernel.nodes),
         passes=tuple(
             _pass(node, operations, kernel)
             for node, operations in zip(passes, counts.passes, strict=True)
@@ -232,7 +243,7 @@ def _phase(phase: Phase, node: Pass, kernel: Kernel) -> PhaseFacts:
     registers, memory = _accumulators(phase, node, kernel)
     return PhaseFacts(
         loops=tuple(map(str, phase.loops)),
-        updates=sum(isinstance(part, Update) for part in (*phase.body, *phase.sums)),
+        updates=sum(len(updates_of(part)) for part in (*phase.body, *phase.sums)),
         operations=phase_operations(phase, node, kernel, sample=True),
         moved=tuple(_moved(part, kernel) for part in phase.body if isinstance(part, Rows)),
         sums_in_registers=registers,

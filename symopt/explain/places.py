@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from symopt.loops.axis import lead_of, sample_dims
 from symopt.loops.expand import expand_reductions
-from symopt.loops.program import Kernel, Pass, Phase, Update
+from symopt.loops.program import Kernel, Pass, Phase, Steps, Update, updates_of
 from symopt.loops.sizes import Fixed, sized_range
 from symopt.loops.work import written_out
 from symopt.source import Span
@@ -17,6 +17,7 @@ from symopt.statements.program import Program, Statement
 LANES, ONE_BY_ONE = "lanes", "sample by sample"
 OUTSIDE, IN_LOTS = "outside the blocks", "in lots"
 WRITTEN_OUT, INSIDE, NEST = "written out", "loop in the block", "loop outside passes"
+STEP_BY_STEP = "step by step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def index_places(
         lead = lead_of(statement, ranked)
         for loop in statement.loops:
             where = _place(loop.index, lead.index if lead else None, node, phase, update)
+            if loop in statement.loops[: len(statement.steps)]:
+                where = STEP_BY_STEP
             found.setdefault(str(sized_range(loop, fixed)), Counter())[where] += 1
     by_lanes = sorted(found.items(), key=lambda entry: not {LANES, ONE_BY_ONE} & entry[1].keys())
     return tuple(IndexPlaces(loop, dict(counts.most_common())) for loop, counts in by_lanes)
@@ -54,13 +57,12 @@ def index_places(
 
 def _updates(kernel: Kernel) -> Iterator[tuple[Pass | None, Phase | None, Update]]:
     for node in kernel.nodes:
-        if isinstance(node, Update):
-            yield None, None, node
+        if isinstance(node, Update | Steps):
+            yield from ((None, None, update) for update in updates_of(node))
         elif isinstance(node, Pass):
             for phase in node.phases:
                 for part in (*phase.body, *phase.sums):
-                    if isinstance(part, Update):
-                        yield node, phase, part
+                    yield from ((node, phase, update) for update in updates_of(part))
 
 
 def _origin(update: Update, candidates: list[Statement]) -> Statement | None:

@@ -17,6 +17,7 @@ from symopt.explain.facts import (
 from symopt.explain.formula import ZERO, Formula
 from symopt.explain.places import IndexPlaces
 from symopt.statements.hoist import Hoisted
+from symopt.typed.program import Rewrite
 
 _LABEL = 11  # characters
 _STAGES = {"analyse": "read and check", "passes": "LLVM passes", "code": "machine code"}
@@ -50,8 +51,13 @@ def overview_lines(explanation: Explanation) -> Iterator[str]:
 
 def rewrite_lines(explanation: Explanation) -> Iterator[str]:
     """The stable forms that took the place of what is written, and where."""
-    rewrites = explanation.rewrites
-    yield from _section("stable", (f"{r.span}: {r.after} for {r.before}" for r in rewrites))
+    yield from _section("stable", map(_rewrite_text, explanation.rewrites))
+
+
+def _rewrite_text(rewrite: Rewrite) -> str:
+    text = f"{rewrite.span}: {rewrite.after} for {rewrite.before}"
+    places = ", ".join(f"{span.line}:{span.column}" for span in rewrite.through)
+    return f"{text}, through {places}" if places else text
 
 
 def function_lines(function: FunctionFacts, sizes: Sizes) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from symopt.statements.program import Program, Read, Role, Statement
+from symopt.statements.program import Program, Read, Role, Statement, Tensor
 from symopt.types import Dim, Integer, Range
 
 Key = tuple[Integer, Integer]  # a range; passes over equal ranges can be one
@@ -25,18 +25,20 @@ def sample_dims(program: Program, declared: str | None) -> tuple[str, ...]:
 
     First the declared one, then those that lead data and are nowhere a feature, then other dims
     that lead data, then those that lead anything else given; among equals, those of most loops.
+    What recurrences step through comes last of these, and what comes right after it may lead.
     """
     loops = Counter(
         name for s in program.statements for loop in s.loops for name in loop.upper.dims
     )
-    certain = _of_samples(program)
+    certain, steps = _of_samples(program), _step_dims(program)
     ranks: dict[str, tuple[int, int, str]] = {}
     for tensor in program.tensors.values():
-        if tensor.role is Role.COMPUTED or not tensor.shape:
+        if tensor.role is Role.COMPUTED:
             continue
-        for name in _plain_dim(tensor.shape[0]):
+        for name in _leading(tensor, steps):
             given = 2 if tensor.role in (Role.DATA, Role.INDICES) else 3
             kind = 0 if name == declared else 1 if name in certain else given
+            kind += 4 if kind and name in steps else 0
             ranks[name] = min(ranks.get(name, (9, 0, name)), (kind, -loops[name], name))
     return tuple(sorted(ranks, key=lambda name: ranks[name]))
 
@@ -52,14 +54,32 @@ def open_dims(program: Program, declared: str | None) -> frozenset[str]:
 
 def _of_samples(program: Program) -> frozenset[str]:
     """Dims that lead data and are nowhere a feature."""
+    steps = _step_dims(program)
     leading: set[str] = set()
     trailing: set[str] = set()
     for tensor in program.tensors.values():
-        if tensor.role is not Role.COMPUTED and tensor.shape:
-            trailing.update(*map(_plain_dim, tensor.shape[1:]))
+        if tensor.role is not Role.COMPUTED:
+            first = _leading(tensor, steps)
+            trailing.update(*(_plain_dim(size) - first for size in tensor.shape[1:]))
             if tensor.role is Role.DATA:
-                leading.update(_plain_dim(tensor.shape[0]))
+                leading |= first
     return frozenset(leading - trailing)
+
+
+def _leading(tensor: Tensor, steps: frozenset[str]) -> frozenset[str]:
+    """The dim of the first axis, and that of the next if recurrences step through the first."""
+    found: frozenset[str] = frozenset()
+    for size in tensor.shape[:2]:
+        found |= _plain_dim(size)
+        if not _plain_dim(size) & steps:
+            break
+    return found
+
+
+def _step_dims(program: Program) -> frozenset[str]:
+    """The dims that recurrences step through."""
+    loops = (loop for s in program.statements for loop in s.loops[: len(s.steps)])
+    return frozenset(name for loop in loops for name in loop.upper.dims)
 
 
 def _plain_dim(size: Integer) -> frozenset[str]:
@@ -71,7 +91,7 @@ def lead_of(statement: Statement, ranked: tuple[str, ...]) -> Lead | None:
     """The loop over the most preferred sample dim, if the statement has one it may put first."""
     best: tuple[int, Range] | None = None
     first_reduced = next(iter(statement.reduced), None)
-    for loop in statement.loops:
+    for loop in statement.loops[len(statement.steps) :]:
         if loop.lower.indices | loop.upper.indices or loop.lower.tensors | loop.upper.tensors:
             continue
         if (
@@ -113,13 +133,6 @@ def align(statements: tuple[Statement, ...], leads: Mapping[int, Lead | None]) -
         if lead is not None:
             axes = [a for a, place in enumerate(statement.map) if place.index == lead.index]
             here = (lead.key, axes[0]) if axes else None
-        for name in written(statement):
+        for name in statement.written:
             found[name] = here if name not in found or found[name] == here else None
     return Alignment({name: where for name, where in found.items() if where is not None})
-
-
-def written(statement: Statement) -> tuple[str, ...]:
-    """The tensors a statement writes."""
-    if statement.winner is None:
-        return (statement.target,)
-    return statement.target, statement.winner.tensor

@@ -161,7 +161,10 @@ def _logsumexp(
         expression: sympy.Expr,
         *reads: Read,
     ) -> Statement:
-        return Statement(name, place, loops, reduction, expression, reads, span=statement.span)
+        return Statement(
+            name, place, loops, reduction, expression, reads,
+            steps=statement.steps, span=statement.span,
+        )  # fmt: skip
 
     shifted = _EXP(term.symbol - shift)
     found.append(step(top, statement.loops, "max", term.symbol, term))
@@ -199,7 +202,7 @@ def _named_term(statement: Statement, tensors: dict[str, Tensor], found: list[St
     found.append(
         Statement(
             name, place, statement.loops, "=", statement.expression, statement.reads,
-            span=statement.span,
+            steps=statement.steps, span=statement.span,
         )
     )  # fmt: skip
     return read_of(name, place)

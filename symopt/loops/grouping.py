@@ -6,7 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symopt.loops.program import Buffer, Fill, Part, Rows, Storage, Update, with_names
+from symopt.loops.program import (
+    Buffer,
+    Fill,
+    Part,
+    Rows,
+    Steps,
+    Storage,
+    Update,
+    touched,
+    with_names,
+)
 from symopt.loops.work import operations, points
 from symopt.types import Integer, Range, index
 
@@ -40,6 +50,10 @@ def items_of(parts: Sequence[Part], buffer_of: Callable[[str], Buffer], limit: i
                 if part.write:
                     source, target = target, source
                 items.append(Item((part,), (), frozenset({source}), frozenset({target})))
+            case Steps():
+                items += (Item((f,), (), frozenset(), frozenset({f.buffer})) for f in fills)
+                fills = []
+                items.append(Item((part,), (), frozenset(touched(part)), part.written))
             case Update():
                 update = _reduced_last(part)
                 reads = frozenset(read.tensor for read in part.reads if read.tensor)

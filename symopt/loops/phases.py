@@ -20,6 +20,7 @@ from symopt.loops.program import (
     Pass,
     Phase,
     Rows,
+    Steps,
     Storage,
     Update,
     touched,
@@ -38,7 +39,7 @@ _L1, _L2 = 512, 8192  # vectors that a tile may have in the caches
 
 def in_phases(
     loop: Range,
-    body: Sequence[Fill | Update],
+    body: Sequence[Fill | Update | Steps],
     options: Options,
     templates: Mapping[str, Buffer],
     buffers: dict[str, Buffer],
@@ -79,7 +80,7 @@ def in_phases(
 
 def in_one_phase(
     loop: Range,
-    body: Sequence[Fill | Update],
+    body: Sequence[Fill | Update | Steps],
     templates: Mapping[str, Buffer],
     buffers: dict[str, Buffer],
 ) -> Pass:
@@ -196,7 +197,7 @@ def _places(phase: Phase, name: str) -> list[tuple[Integer, ...]]:
                 found.append(())  # both have one place: they stay as they are
             found += [part.place] if name == part.target else []
             found += [read.map for read in part.reads if read.tensor == name]
-        elif isinstance(part, Rows) and name in (part.array, part.columns):
+        elif isinstance(part, Rows | Steps) and name in touched(part):
             found.append(())
     return found
 

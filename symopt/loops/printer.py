@@ -6,7 +6,18 @@ from typing import cast
 
 import sympy
 
-from symopt.loops.program import Collect, Fill, Kernel, Node, Part, Pass, Phase, Rows, Update
+from symopt.loops.program import (
+    Collect,
+    Fill,
+    Kernel,
+    Node,
+    Part,
+    Pass,
+    Phase,
+    Rows,
+    Steps,
+    Update,
+)
 from symopt.statements.printer import print_expression
 
 
@@ -39,6 +50,9 @@ def _node(node: Node | Phase | Part, indent: str) -> list[str]:
             rest = [line for part in sums for line in _node(part, indent + "  ")]
             more = [f"{indent}then, a few at a time:", *rest] if rest else []
             return [f"{indent}phase{around}:", *lines, *more]
+        case Steps(loop, backward, body):
+            lines = [line for part in body for line in _node(part, indent + "  ")]
+            return [f"{indent}steps {loop}{', backward' if backward else ''}:", *lines]
         case Rows(array, place, first, columns, write):
             part = f" from {first}" if first else ""
             rows = f"rows {array}[{', '.join(map(str, place))}]{part}"

@@ -126,12 +126,52 @@ class Rows:
         return width <= _MOST_COLUMNS_WRITTEN_OUT
 
 
-Part = Fill | Update | Rows
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The body at every point of a loop, one after another; from the last point if `backward`."""
+
+    loop: Range
+    backward: bool
+    body: tuple[Update | Steps, ...]
+
+    @property
+    def updates(self) -> tuple[Update, ...]:
+        """All updates, also those of steps inside."""
+        found = ((part,) if isinstance(part, Update) else part.updates for part in self.body)
+        return tuple(update for some in found for update in some)
+
+    @property
+    def loops(self) -> tuple[Range, ...]:
+        """This loop and those of all steps inside."""
+        inner = (part.loops for part in self.body if isinstance(part, Steps))
+        return (self.loop, *(loop for some in inner for loop in some))
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The buffers that the body writes."""
+        winners = (update.winner.tensor for update in self.updates if update.winner)
+        return frozenset(update.target for update in self.updates).union(winners)
+
+
+Part = Fill | Update | Rows | Steps
+
+
+def updates_of(part: Part) -> tuple[Update, ...]:
+    """The updates of a part."""
+    match part:
+        case Update():
+            return (part,)
+        case Steps():
+            return part.updates
+        case Fill() | Rows():
+            return ()
 
 
 def touched(part: Part) -> tuple[str, ...]:
     """The buffers that a part reads or writes."""
     match part:
+        case Steps():
+            return tuple(dict.fromkeys(name for inner in part.body for name in touched(inner)))
         case Fill(buffer):
             return (buffer,)
         case Rows():
@@ -148,6 +188,10 @@ def with_names(part: Part, names: Mapping[str, str]) -> Part:
         return names.get(name, name)
 
     match part:
+        case Steps():
+            inner = (with_names(inner, names) for inner in part.body)
+            body = tuple(inner for inner in inner if isinstance(inner, Update | Steps))
+            return replace(part, body=body)
         case Fill():
             return replace(part, buffer=of(part.buffer))
         case Rows():
@@ -208,7 +252,7 @@ class Collect:
     target: str
 
 
-Node = Fill | Update | Pass | Collect
+Node = Fill | Update | Steps | Pass | Collect
 
 
 @dataclass(frozen=True, slots=True)

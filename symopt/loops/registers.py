@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from symopt.loops.program import SAMPLE, Buffer, Fill, Kernel, Phase, Rows, Update, touched
+from symopt.loops.program import (
+    SAMPLE,
+    Buffer,
+    Fill,
+    Kernel,
+    Phase,
+    Rows,
+    Steps,
+    Update,
+    touched,
+)
 from symopt.loops.work import elements, written_out
 from symopt.types import Integer
 
@@ -27,19 +37,14 @@ def in_registers(phase: Phase, kernel: Kernel, limit: int) -> frozenset[str]:
                 width = elements(buffers[part.columns].shape) or 0
                 places.setdefault(part.columns, []).append(part.written_out(width))
             case Update():
-                numbers = frozenset(loop.index for loop in part.loops)
-                fixed = numbers if written_out(part, limit) else None
-                written = {part.target} | ({part.winner.tensor} if part.winner else set())
+                _note(part, kernel, limit, known, begun, places)
+            case Steps():
                 for name in touched(part):
-                    begun.setdefault(name, part.first and name in written)
-                accesses = [(name, part.place) for name in written]
-                accesses += [(read.tensor, read.map) for read in part.reads if read.tensor]
-                for name, place in accesses:
-                    few = _few(buffers[name])
-                    places.setdefault(name, []).append(_numbered(place, fixed, known, few))
-                if fixed is None and part.reduction in ("max", "min"):
-                    for name in written:  # the best so far goes from step to step in memory
-                        places[name].append(False)
+                    begun.setdefault(name, False)
+                    # What a step writes is handed to the next in memory.
+                    places.setdefault(name, []).append(name not in part.written)
+                for update in part.updates:
+                    _note(update, kernel, limit, known, begun, places)
     return frozenset(
         name
         for name, set_first in begun.items()
@@ -48,6 +53,30 @@ def in_registers(phase: Phase, kernel: Kernel, limit: int) -> frozenset[str]:
         and elements(buffers[name].shape) is not None
         and all(places.get(name, ()))
     )
+
+
+def _note(
+    update: Update,
+    kernel: Kernel,
+    limit: int,
+    known: frozenset[str],
+    begun: dict[str, bool],
+    places: dict[str, list[bool]],
+) -> None:
+    """Note which buffers an update sets before anything else does, and how it names elements."""
+    numbers = frozenset(loop.index for loop in update.loops)
+    fixed = numbers if written_out(update, limit) else None
+    written = {update.target} | ({update.winner.tensor} if update.winner else set())
+    for name in touched(update):
+        begun.setdefault(name, update.first and name in written)
+    accesses = [(name, update.place) for name in written]
+    accesses += [(read.tensor, read.map) for read in update.reads if read.tensor]
+    for name, place in accesses:
+        few = _few(kernel.buffers[name])
+        places.setdefault(name, []).append(_numbered(place, fixed, known, few))
+    if fixed is None and update.reduction in ("max", "min"):
+        for name in written:  # the best so far goes from step to step in memory
+            places[name].append(False)
 
 
 def _few(buffer: Buffer) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from symopt.loops.program import Fill, Part, Rows, Update
+from symopt.loops.program import Fill, Part, Rows, Steps, Update, updates_of
 from symopt.loops.work import points
 from symopt.statements.program import Read
 from symopt.types import Integer, Range, constant, interval
@@ -42,15 +42,16 @@ class RowMoves:
     shape_of: Callable[[str], tuple[Integer, ...]]
     columns: dict[str, int] = field(default_factory=dict)  # new buffers and their sizes
 
-    def rewrite(self, body: Sequence[Fill | Update]) -> tuple[Part, ...]:
+    def rewrite(self, body: Sequence[Fill | Update | Steps]) -> tuple[Part, ...]:
         """The body with its row-major reads and writes as `Rows`."""
-        written = {part.target for part in body if isinstance(part, Update)}
+        written = {update.target for part in body for update in updates_of(part)}
         reads: dict[_Key, _Columns] = {}
         for part in body:
-            if isinstance(part, Update):
-                for read in part.reads:
+            around = part.loops if isinstance(part, Steps) else ()
+            for update in updates_of(part):
+                for read in update.reads:
                     if read.tensor is not None and read.tensor not in written:
-                        self._note(reads, part, read)
+                        self._note(reads, (*around, *update.loops), read)
         names = {key: self._name(key[0]) for key, c in reads.items() if c.there and c.high > c.low}
         for key, name in names.items():
             self.columns[name] = reads[key].high - reads[key].low + 1
@@ -59,10 +60,14 @@ class RowMoves:
             for (tensor, place), name in names.items()
         ]
         outputs = self._outputs(body)
+
+        def redirected(part: Update | Steps) -> Update | Steps:
+            if isinstance(part, Steps):
+                return replace(part, body=tuple(map(redirected, part.body)))
+            return self._redirected(part, names, reads, outputs)
+
         for part in body:
-            if isinstance(part, Update):
-                part = self._redirected(part, names, reads, outputs)
-            parts.append(part)
+            parts.append(part if isinstance(part, Fill) else redirected(part))
         parts += [Rows(key[0], key[1], 0, name, write=True) for key, name in outputs.items()]
         return tuple(parts)
 
@@ -87,19 +92,19 @@ class RowMoves:
             size *= extent.value
         return (axes[-1] + 1, size) if 1 < size <= _MOST_COLUMNS else None
 
-    def _note(self, reads: dict[_Key, _Columns], update: Update, read: Read) -> None:
+    def _note(self, reads: dict[_Key, _Columns], loops: Sequence[Range], read: Read) -> None:
         tensor = read.tensor or ""
         split = self._split(tensor, read.map)
         if split is None:
             return
         lead, size = split
-        inner = {loop.index for loop in update.loops}
+        inner = {loop.index for loop in loops}
         if any(part.indices & inner for part in read.map[:lead]):
             return
-        low, high = _hull(self._within(tensor, read.map, lead), update.loops, size)
+        low, high = _hull(self._within(tensor, read.map, lead), loops, size)
         found = reads.setdefault((tensor, read.map[:lead]), _Columns(low, high))
         found.low, found.high = min(found.low, low), max(found.high, high)
-        found.there |= bool(points(update.loops)) or self._is_there(tensor, read.map[:lead])
+        found.there |= bool(points(loops)) or self._is_there(tensor, read.map[:lead])
 
     def _is_there(self, tensor: str, lead: tuple[Integer, ...]) -> bool:
         """Whether the array has a row for every sample, whatever is read of it."""
@@ -117,17 +122,18 @@ class RowMoves:
             total = total * extent + part
         return total
 
-    def _outputs(self, body: Sequence[Fill | Update]) -> dict[_Key, str]:
+    def _outputs(self, body: Sequence[Fill | Update | Steps]) -> dict[_Key, str]:
         """The tensors that an update of the body writes whole rows of, for good."""
         writers: dict[str, list[Update]] = {}
         for part in body:
             if isinstance(part, Update):
                 writers.setdefault(part.target, []).append(part)
+        stepwise = {name for part in body if isinstance(part, Steps) for name in part.written}
         found: dict[_Key, str] = {}
         for name, updates in writers.items():
             (first, *others) = updates
             split = self._split(name, first.place)
-            if others or split is None or not first.first:
+            if others or name in stepwise or split is None or not first.first:
                 continue
             found[name, first.place[: split[0]]] = self._name(name)
             self.columns[found[name, first.place[: split[0]]]] = split[1]

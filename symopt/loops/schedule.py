@@ -9,10 +9,11 @@ is stored.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
-from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims, written
+from symopt.loops.axis import Alignment, Key, Lead, align, lead_of, sample_dims
 from symopt.loops.expand import expand_reductions
 from symopt.loops.options import Options
 from symopt.loops.packed import pack_gathers
@@ -27,12 +28,14 @@ from symopt.loops.program import (
     Part,
     Pass,
     Rows,
+    Steps,
     Storage,
     Update,
+    updates_of,
 )
 from symopt.loops.sizes import NOTHING_FIXED, Fixed, sized_range, with_sizes
-from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
-from symopt.types import Integer, Range, index
+from symopt.statements.program import IDENTITY, Program, Read, Role, Statement, sections
+from symopt.types import Integer, Range, Step, index
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class _Plan:
     alignment: Alignment
     local: frozenset[str]
     levels: Mapping[int, int]
+    together: Mapping[int, range]  # for each statement with steps, all that share the first
     first: frozenset[int]  # statements that are the first to write their target
     scattered: frozenset[str]  # tensors written by more than one node of the kernel
     packs: frozenset[str] = frozenset()  # tensors that several statements write the columns of
@@ -55,7 +59,7 @@ class _Plan:
 
     def is_sink(self, number: int) -> bool:
         """Whether a statement's result outlives its sample."""
-        return not set(written(self.program.statements[number])) <= self.local
+        return not set(self.program.statements[number].written) <= self.local
 
 
 def schedule(program: Program, name: str, options: Options, fixed: Fixed = NOTHING_FIXED) -> Kernel:
@@ -70,7 +74,7 @@ def schedule(program: Program, name: str, options: Options, fixed: Fixed = NOTHI
     nodes.extend(Fill(tensor, value) for tensor, value in filled.items())
     for level in range(max(plan.levels.values(), default=0) + 1):
         here = [n for n, at in plan.levels.items() if at == level and plan.is_sink(n)]
-        nodes.extend(_update(plan, n, filled) for n in here if plan.leads[n] is None)
+        nodes.extend(_in_steps(plan, [n for n in here if plan.leads[n] is None], filled))
         passes: dict[Key, list[int]] = {}
         for number in here:
             lead = plan.leads[number]
@@ -101,14 +105,15 @@ def _plan(
 ) -> _Plan:
     statements = program.statements
     leads = {n: lead_of(s, ranked) for n, s in enumerate(statements)}
-    alignment = align(statements, leads)
+    together = _together(statements)
+    alignment = _aligned(statements, leads, together)
     local = set(alignment.tensors) - set(program.outputs)
     for number, statement in enumerate(statements):
         for read in statement.reads:
             if not alignment.looks_at_own_sample(read, leads[number]):
                 local.discard(read.tensor or "")
     local = _with_winners(statements, local)
-    levels = _levels(program, leads, alignment)
+    levels = _levels(program, leads, alignment, together)
     first = {s.target: n for n, s in reversed(tuple(enumerate(statements)))}
     plan = _Plan(
         program,
@@ -116,6 +121,7 @@ def _plan(
         alignment,
         frozenset(local),
         levels,
+        together,
         frozenset(first.values()),
         frozenset(),
         packs,
@@ -125,11 +131,63 @@ def _plan(
     return replace(plan, scattered=_scattered(plan))
 
 
+def _together(statements: tuple[Statement, ...]) -> dict[int, range]:
+    """For each statement with steps the numbers of all that share the first of them."""
+    found: dict[int, range] = {}
+    begin = 0
+    for part in sections(statements):
+        numbers = range(begin, begin + len(part))
+        begin += len(part)
+        if part[0].steps:
+            found.update(dict.fromkeys(numbers, numbers))
+    return found
+
+
+def _aligned(
+    statements: tuple[Statement, ...],
+    leads: dict[int, Lead | None],
+    together: Mapping[int, range],
+) -> Alignment:
+    """The alignment; what shares steps runs in a pass only if every part of it can.
+
+    Others are taken out of `leads`.
+    """
+    while True:
+        alignment = align(statements, leads)
+        split = {
+            numbers
+            for numbers in together.values()
+            if any(leads[n] for n in numbers)
+            and not _in_a_pass(statements, leads, alignment, numbers)
+        }
+        if not split:
+            return alignment
+        leads.update({number: None for numbers in split for number in numbers})
+
+
+def _in_a_pass(
+    statements: tuple[Statement, ...],
+    leads: Mapping[int, Lead | None],
+    alignment: Alignment,
+    numbers: range,
+) -> bool:
+    """Whether each sample can go through the steps on its own."""
+    if len({lead.key if (lead := leads[n]) else None for n in numbers}) != 1:
+        return False
+    own = {name for n in numbers for name in statements[n].written}
+    return own <= alignment.tensors.keys() and all(
+        alignment.looks_at_own_sample(read, leads[n])
+        for n in numbers
+        for read in statements[n].reads
+        if read.tensor in own
+    )
+
+
 def _with_winners(statements: tuple[Statement, ...], local: set[str]) -> set[str]:
     """Without the tensors of statements that keep only one of target and winner to the sample."""
     for statement in statements:
-        if not set(written(statement)) <= local:
-            local = local - set(written(statement))
+        if not set(statement.written) <= local:
+            local = local - set(statement.written)
     return local
 
 
@@ -142,7 +200,7 @@ def _needed_often(plan: _Plan, limit: int) -> set[str]:
     counts: Counter[str] = Counter()
     for group in sinks.values():
         chosen = (plan.program.statements[n] for n in _with_local_writers(plan, group))
-        counts.update({name for s in chosen for name in written(s) if name in plan.local})
+        counts.update({name for s in chosen for name in s.written if name in plan.local})
     return {name for name, count in counts.items() if count > limit}
 
 
@@ -154,22 +212,28 @@ def _scattered(plan: _Plan) -> frozenset[str]:
 
 
 def _levels(
-    program: Program, leads: Mapping[int, Lead | None], alignment: Alignment
+    program: Program,
+    leads: Mapping[int, Lead | None],
+    alignment: Alignment,
+    together: Mapping[int, range],
 ) -> dict[int, int]:
     """When each statement can run: plain nests of a level come before its passes."""
     writers: dict[str, list[int]] = {}
     for number, statement in enumerate(program.statements):
-        for name in written(statement):
+        for name in statement.written:
             writers.setdefault(name, []).append(number)
     levels: dict[int, int] = {}
     for number, statement in enumerate(program.statements):
-        level = 0
+        group = together.get(number, range(number, number + 1))
+        level = levels.get(group[0], 0)
         for read in statement.reads:
             own = alignment.looks_at_own_sample(read, leads[number])
             for writer in writers.get(read.tensor or "", ()):
-                after_pass = leads[writer] is not None and not own
-                level = max(level, levels[writer] + int(after_pass))
-        levels[number] = level
+                # A start case that nothing in the steps reads may come after them.
+                if writer < group[0]:
+                    after_pass = leads[writer] is not None and not own
+                    level = max(level, levels[writer] + int(after_pass))
+        levels.update(dict.fromkeys(range(group[0], number + 1), level))
     return levels
 
 
@@ -197,6 +261,8 @@ def _covers(plan: _Plan, number: int) -> bool:
         return True  # with the others that write it
     if statement.target in plan.scattered:
         return False  # which node comes first is the schedule's choice
+    if statement.steps and sum(s.target == statement.target for s in plan.program.statements) > 1:
+        return False  # an earlier step of another statement may have written here already
     if statement.reduction in ("max", "min"):
         return False  # every value is compared with the one before
     if lead is not None and statement.target not in plan.alignment.tensors:
@@ -220,26 +286,56 @@ def _covers(plan: _Plan, number: int) -> bool:
     return reduced == sorted(reduced)
 
 
-def _body(plan: _Plan, sinks: list[int], filled: Mapping[str, float]) -> list[Fill | Update]:
+def _body(
+    plan: _Plan, sinks: list[int], filled: Mapping[str, float]
+) -> list[Fill | Update | Steps]:
     """The sinks of a pass and all that they need of their own sample, in order."""
-    body: list[Fill | Update] = []
+    body: list[Fill | Update | Steps] = []
     begun: set[str] = set()
-    for number in _with_local_writers(plan, sinks):
-        statement = plan.program.statements[number]
-        for name in written(statement):
-            if name in plan.local and name not in begun:
-                begun.add(name)
-                if not _covers(plan, number):
-                    identity = IDENTITY[statement.reduction] if name == statement.target else -1.0
-                    body.append(Fill(name, identity))
-        body.append(_update(plan, number, filled))
+    numbers = _with_local_writers(plan, sinks)
+    for _, part in groupby(numbers, lambda n: plan.together.get(n, n)):
+        own = list(part)
+        for number in own:
+            statement = plan.program.statements[number]
+            for name in statement.written:
+                if name in plan.local and name not in begun:
+                    begun.add(name)
+                    if not _covers(plan, number):
+                        start = IDENTITY[statement.reduction] if name == statement.target else -1.0
+                        body.append(Fill(name, start))
+        body.extend(_in_steps(plan, own, filled))
     return body
+
+
+def _in_steps(
+    plan: _Plan, numbers: Sequence[int], filled: Mapping[str, float], level: int = 0
+) -> list[Update | Steps]:
+    """Statements as nests, those that share steps inside these."""
+    found: list[Update | Steps] = []
+    statements = plan.program.statements
+    for step, part in groupby(numbers, lambda n: (statements[n].steps[level:] or (n,))[0]):
+        own = list(part)
+        if not isinstance(step, Step):
+            found.append(_update(plan, own[0], filled))
+            continue
+        first = statements[own[0]]
+        loop, names = first.loops[level], _step_indices(first)
+        lower, upper = (edge.substitute(names) for edge in (loop.lower, loop.upper))
+        inner = tuple(_in_steps(plan, own, filled, level + 1))
+        found.append(Steps(Range(step.name, lower, upper), step.backward, inner))
+    return found
+
+
+def _step_indices(statement: Statement) -> dict[str, Integer]:
+    """The loops of a statement that are steps, by the names that all statements have for these."""
+    loops = zip(statement.loops, statement.steps, strict=False)
+    return {loop.index: index(step.name) for loop, step in loops}
 
 
 def _pass(
     plan: _Plan,
     loop: Range,
-    body: list[Fill | Update],
+    body: list[Fill | Update | Steps],
     options: Options,
     templates: Mapping[str, Buffer],
     buffers: dict[str, Buffer],
@@ -276,13 +372,13 @@ def _partial(name: str) -> str:
     return f"{name}.lanes"
 
 
-def _lanes(body: Iterable[Fill | Update], options: Options) -> int:
+def _lanes(body: Iterable[Fill | Update | Steps], options: Options) -> int:
     """One lane where a loop's bounds differ from sample to sample: lanes run in step."""
     for part in body:
-        if isinstance(part, Update):
-            edges = (edge for loop in part.loops for edge in (loop.lower, loop.upper))
-            if any(SAMPLE in edge.indices for edge in edges):
-                return 1
+        loops = [loop for update in updates_of(part) for loop in update.loops]
+        loops += part.loops if isinstance(part, Steps) else ()
+        if any(SAMPLE in edge.indices for loop in loops for edge in (loop.lower, loop.upper)):
+            return 1
     return options.lanes
 
 
@@ -290,11 +386,17 @@ def _with_local_writers(plan: _Plan, sinks: Iterable[int]) -> list[int]:
     """The sinks and, in order, every statement whose local result they need."""
     statements = plan.program.statements
     chosen, needed = set(sinks), set[str]()
-    for number in reversed(range(max(chosen) + 1)):
-        statement = statements[number]
-        if number in chosen or set(written(statement)) & needed:
+    last = max(plan.together.get(n, range(n, n + 1))[-1] for n in chosen)
+    pending = list(range(last + 1))
+    while pending:
+        number = pending.pop()
+        statement, known = statements[number], len(needed)
+        if number in chosen or not needed.isdisjoint(statement.written):
             chosen.add(number)
             needed |= {r.tensor for r in statement.reads if r.tensor in plan.local}
+            group = plan.together.get(number)
+            if group and len(needed) > known:
+                pending[group[0] :] = group  # what comes later may be needed at the next step
     return sorted(chosen)
 
 
@@ -302,11 +404,11 @@ def _update(plan: _Plan, number: int, filled: Mapping[str, float]) -> Update:
     """The statement as a nest: inside a pass, with its sample loop taken out."""
     statement = plan.program.statements[number]
     lead = plan.leads[number]
-    renaming = {lead.index: index(SAMPLE)} if lead else {}
+    renaming = _step_indices(statement) | ({lead.index: index(SAMPLE)} if lead else {})
     loops = tuple(
         Range(loop.index, loop.lower.substitute(renaming), loop.upper.substitute(renaming))
         for loop in statement.loops
-        if lead is None or loop.index != lead.index
+        if loop.index not in renaming
     )
     winner = statement.winner
     return Update(
@@ -375,6 +477,9 @@ def _dims(nodes: Iterable[Node], buffers: Mapping[str, Buffer]) -> tuple[str, ..
             case Rows():
                 for place in node.place:
                     found |= place.dims
+            case Steps(loop):
+                found |= loop.lower.dims | loop.upper.dims
+                pending.extend(node.body)
             case Update():
                 for loop in node.loops:
                     found |= loop.lower.dims | loop.upper.dims

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from symopt.loops.program import Collect, Fill, Kernel, Pass, Phase, Rows, Storage, Update
+from symopt.loops.program import (
+    Collect,
+    Fill,
+    Kernel,
+    Pass,
+    Phase,
+    Rows,
+    Steps,
+    Storage,
+    Update,
+    updates_of,
+)
 from symopt.types import Integer, Range
 
 
@@ -19,6 +30,8 @@ def verify(kernel: Kernel) -> Kernel:
                 check.fill(node)
             case Update():
                 check.update(node)
+            case Steps():
+                check.steps(node)
             case Pass():
                 check.run(node)
             case Collect():
@@ -39,6 +52,7 @@ class _Check:
     read: set[str] = field(default_factory=set)  # of the buffers not local, those read so far
     indices: set[str] = field(default_factory=set)  # that run at this point
     inside: Pass | None = None
+    stepwise: frozenset[str] = frozenset()  # buffers that the steps at hand write
     begun: set[str] = field(default_factory=set)  # buffers the pass at hand has written
 
     def __post_init__(self) -> None:
@@ -76,6 +90,8 @@ class _Check:
                     self.rows(part)
                 case Update():
                     self.update(part)
+                case Steps():
+                    self.steps(part)
         local = {b.name for b in self.kernel.buffers.values() if b.storage is Storage.LOCAL}
         for update in phase.sums:
             assert node.blocks is not None, f"{update.target} needs tiles"
@@ -86,6 +102,24 @@ class _Check:
             self.update(update)
         self.ready -= local  # a later phase starts with the first block again
         self.indices -= {loop.index for loop in phase.loops}
+
+    def steps(self, node: Steps, *, inner: bool = False) -> None:
+        """Within steps, what they write may be read before: that is what an earlier step wrote."""
+        self.bounds(node.loop, "a step")
+        assert node.loop.index not in self.indices, f"index {node.loop.index} runs twice"
+        self.indices.add(node.loop.index)
+        if not inner:
+            self.stepwise = node.written
+            self.ready |= node.written
+        for part in node.body:
+            if isinstance(part, Steps):
+                self.steps(part, inner=True)
+            else:
+                self.update(part)
+        if not inner:
+            self.read |= {name for name in self.stepwise if not self.is_local(name)}
+            self.stepwise = frozenset()
+        self.indices.discard(node.loop.index)
 
     def rows(self, node: Rows) -> None:
         array, columns = self.kernel.buffers[node.array], self.kernel.buffers[node.columns]
@@ -111,13 +145,13 @@ class _Check:
 
     def no_sideways_reads(self, node: Pass) -> None:
         """What the pass writes outside itself is read in it only at the sample that wrote it."""
-        for part in node.body:
-            for read in part.reads if isinstance(part, Update) else ():
+        updates = [update for part in node.body for update in updates_of(part)]
+        for part in updates:
+            for read in part.reads:
                 name = read.tensor or ""
                 if name in self.begun and not self.is_local(name):
                     plain = any(place.index == node.loop.index for place in read.map)
                     assert plain, f"{name} is read in the pass that writes it, at another sample"
-        updates = [part for part in node.body if isinstance(part, Update)]
         fresh = {part.target for part in updates if part.first and not self.is_local(part.target)}
         for part in updates:
             if part.target in fresh:
@@ -154,8 +188,9 @@ class _Check:
                 continue
             self.element(read.tensor, read.map, node.target)
             assert read.tensor in self.ready, f"{node.target} reads {read.tensor} before it is set"
-            assert read.tensor != node.target, f"{node.target} reads itself"
-            if not self.is_local(read.tensor):
+            own = read.tensor in self.stepwise
+            assert own or read.tensor != node.target, f"{node.target} reads itself"
+            if not own and not self.is_local(read.tensor):
                 self.read.add(read.tensor)
 
     def writes(self, node: Update) -> None:
@@ -167,7 +202,8 @@ class _Check:
             assert self.inside or name not in self.read, f"{name} is written after it was read"
             self.begun.add(name)
             if node.first:
-                assert name not in self.ready, f"{name} is not new when it is first written"
+                new = name in self.stepwise or name not in self.ready
+                assert new, f"{name} is not new when it is first written"
                 assert node.reduction not in ("max", "min"), f"{name} needs a start to compare with"
             else:
                 assert name in self.ready, f"{name} is combined with nothing"

@@ -20,6 +20,7 @@ from symopt.loops.program import (
     Pass,
     Phase,
     Rows,
+    Steps,
     Storage,
     Update,
 )
@@ -72,6 +73,8 @@ class _KernelEmitter:
                     self._fill(node)
                 case Update():
                     self.updates.emit(node)
+                case Steps():
+                    self._steps(node)
                 case Pass():
                     self._pass(node)
                 case Collect():
@@ -222,8 +225,24 @@ class _KernelEmitter:
                 self._fill(part)
             case Update():
                 self.updates.emit(part)
+            case Steps():
+                self._steps(part)
             case Rows():
                 move_rows(self.memory, part)
+
+    def _steps(self, steps: Steps) -> None:
+        """The body at one point after another."""
+        integers, text = self.memory.integers, self.text
+        lower, upper = integers.emit(steps.loop.lower), integers.emit(steps.loop.upper)
+        with self.memory.loop(lower, upper) as number:
+            if steps.backward:
+                ends = text.operate("add", lower, upper, flags="nsw")
+                last = text.operate("sub", ends, text.integer(1), flags="nsw")
+                number = text.operate("sub", last, number, flags="nsw")
+            integers.indices[steps.loop.index] = number
+            for part in steps.body:
+                self._part(part)
+            del integers.indices[steps.loop.index]
 
     def _instances(self, update: Update) -> Iterator[Callable[[], None]]:
         """The update at each point of the loops that its target sees, each on its own."""

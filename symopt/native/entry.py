@@ -27,10 +27,11 @@ import numpy as np
 from symopt.native.jit import Library, compile_ir
 
 _CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
+READABLE = _CONTIGUOUS | _ALIGNED
 _FASTCALL, _KEYWORDS = 0x80, 0x2
 # Offsets in CPython's objects and in the public part of NumPy's arrays (`PyArrayObject_fields`).
-_OBJECTS = {"object_type": 8, "record_data": 16}
-_ARRAYS = {
+OBJECTS = {"object_type": 8, "record_data": 16}
+ARRAYS = {
     "array_data": 16,
     "array_rank": 24,
     "array_sizes": 32,
@@ -80,7 +81,7 @@ class Call(ctypes.Structure):
     keep: tuple[object, ...]  # what has to live as long
 
 
-class _MethodDefinition(ctypes.Structure):
+class MethodDefinition(ctypes.Structure):
     """CPython's PyMethodDef."""
 
     _fields_: ClassVar = [
@@ -127,11 +128,11 @@ def entry_ir() -> str:
     numbers = {
         "shape_size": ctypes.sizeof(Shape),
         "doubles": np.dtype(np.float64).num,
-        "readable": _CONTIGUOUS | _ALIGNED,
-        "writeable": _CONTIGUOUS | _ALIGNED | _WRITEABLE,
+        "readable": READABLE,
+        "writeable": READABLE | _WRITEABLE,
     }
     text = files("symopt.native").joinpath("entry.ll").read_text(encoding="utf-8")
-    return Template(text).substitute(places | shape | numbers | _OBJECTS | _ARRAYS)
+    return Template(text).substitute(places | shape | numbers | OBJECTS | ARRAYS)
 
 
 # ── what objects look like ───────────────────────────────────────────────────────────────────────
@@ -144,7 +145,7 @@ def _numpy_function() -> int | None:
             capsule = import_module(name)._ARRAY_API
         except (ImportError, AttributeError):
             continue
-        pointer = _python(
+        pointer = python_function(
             "PyCapsule_GetPointer", ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p
         )
         functions = (ctypes.c_void_p * (_NEW_ARRAY + 1)).from_address(pointer(capsule, None))
@@ -162,26 +163,26 @@ def _is_as_expected() -> bool:
     arrays = (cube, cube[1], cube[:, ::2, 1], cube.T, frozen, np.zeros(0), np.zeros(3, np.int32))
     record = Call()
     return all(map(_is_array_as_expected, arrays)) and (
-        _word(record, _OBJECTS["object_type"]) == id(Call)
-        and _word(record, _OBJECTS["record_data"]) == ctypes.addressof(record)
+        _word(record, OBJECTS["object_type"]) == id(Call)
+        and _word(record, OBJECTS["record_data"]) == ctypes.addressof(record)
     )
 
 
 def _is_array_as_expected(array: np.ndarray[Any, Any]) -> bool:
-    sizes = _word(array, _ARRAYS["array_sizes"])
+    sizes = _word(array, ARRAYS["array_sizes"])
     flags = array.flags
     named = {
         _CONTIGUOUS: flags.c_contiguous,
         _ALIGNED: flags.aligned,
         _WRITEABLE: flags.writeable,
     }
-    found = ctypes.c_int.from_address(id(array) + _ARRAYS["array_flags"]).value
+    found = ctypes.c_int.from_address(id(array) + ARRAYS["array_flags"]).value
     return (
-        _word(array, _OBJECTS["object_type"]) == id(np.ndarray)
-        and _word(array, _ARRAYS["array_data"]) == array.ctypes.data
-        and ctypes.c_int.from_address(id(array) + _ARRAYS["array_rank"]).value == array.ndim
+        _word(array, OBJECTS["object_type"]) == id(np.ndarray)
+        and _word(array, ARRAYS["array_data"]) == array.ctypes.data
+        and ctypes.c_int.from_address(id(array) + ARRAYS["array_rank"]).value == array.ndim
         and tuple((ctypes.c_int64 * array.ndim).from_address(sizes)) == array.shape
-        and _word(array, _ARRAYS["array_dtype"]) == id(array.dtype)
+        and _word(array, ARRAYS["array_dtype"]) == id(array.dtype)
         and all(bool(found & flag) == value for flag, value in named.items())
     )
 
@@ -190,7 +191,7 @@ def _word(thing: object, offset: int) -> int:
     return ctypes.c_int64.from_address(id(thing) + offset).value
 
 
-def _python(name: str, result: Any, *arguments: Any) -> Any:
+def python_function(name: str, result: Any, *arguments: Any) -> Any:
     """A function of Python's C interface, called with the GIL held."""
     return ctypes.PYFUNCTYPE(result, *arguments)((name, ctypes.pythonapi))
 
@@ -200,10 +201,10 @@ def _python(name: str, result: Any, *arguments: Any) -> Any:
 
 def new_lock(owner: object) -> int:
     """A lock that native code can take, for as long as its owner lives."""
-    lock = _python("PyThread_allocate_lock", ctypes.c_void_p)()
+    lock = python_function("PyThread_allocate_lock", ctypes.c_void_p)()
     if not lock:
         raise MemoryError
-    free = _python("PyThread_free_lock", None, ctypes.c_void_p)
+    free = python_function("PyThread_free_lock", None, ctypes.c_void_p)
     weakref.finalize(owner, free, lock).atexit = False
     return lock
 
@@ -230,24 +231,33 @@ def make_method(entry: Entry, call: Call, fallback: MethodType) -> Callable[...,
     call.tuple = id(tuple)
     call.none = id(None)
     call.out = id(sys.intern("out"))
-    make = _python(
+    return built_in(_definition(entry.method, fallback.__func__), call, fallback.__module__)
+
+
+def built_in(definition: MethodDefinition, record: object, module: str) -> Callable[..., Any]:
+    """A built-in function of Python's, bound to a record, which it keeps alive."""
+    make = python_function(
         "PyCFunction_NewEx",
         ctypes.py_object,
         ctypes.c_void_p,
         ctypes.py_object,
         ctypes.py_object,
     )
-    definition = _definition(entry.method, fallback.__func__)
-    return make(ctypes.addressof(definition), call, fallback.__module__)
+    return make(ctypes.addressof(definition), record, module)
 
 
 @cache
-def _definition(function: int, like: FunctionType) -> _MethodDefinition:
+def _definition(function: int, like: FunctionType) -> MethodDefinition:
     _, *parameters = inspect.signature(like).parameters.values()
     plain = inspect.Signature([p.replace(annotation=inspect.Parameter.empty) for p in parameters])
     text = f"{like.__name__}{plain}\n--\n\n{inspect.getdoc(like)}"
-    name, flags = like.__name__.encode(), _FASTCALL | _KEYWORDS
-    definition = _MethodDefinition(name, function, flags, text.encode())
+    return method_definition(function, like.__name__, text)
+
+
+def method_definition(function: int, name: str, text: str) -> MethodDefinition:
+    """How a built-in function is called and documented. `text` begins with its signature."""
+    flags = _FASTCALL | _KEYWORDS
+    definition = MethodDefinition(name.encode(), function, flags, text.encode())
     # Never freed: a method looks at its definition when it goes, even while Python ends.
-    _python("Py_IncRef", None, ctypes.py_object)(definition)
+    python_function("Py_IncRef", None, ctypes.py_object)(definition)
     return definition

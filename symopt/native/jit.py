@@ -19,6 +19,10 @@ _PASSES = (
     "instruction_combine",
     "aggressive_dce",
 )
+# Code without a loop runs in microseconds. Beyond some length, choosing its registers well costs more
+# than it gives: seconds, growing with the square of the length.
+_LONG = 8_000
+_WELL, _QUICKLY = 2, 0  # how code is generated, as LLVM counts
 _lock = threading.Lock()
 _serial = iter(range(1 << 62))
 
@@ -33,7 +37,7 @@ class Library:
 
 
 @cache
-def _machine() -> Any:
+def _machine(effort: int) -> Any:
     """The target of this process, chosen from the CPU it runs on."""
     import llvmlite.binding as llvm
 
@@ -43,7 +47,7 @@ def _machine() -> Any:
     return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
-        opt=2,
+        opt=effort,
         reloc="pic",
         codemodel="small",
     )
@@ -53,7 +57,7 @@ def _machine() -> Any:
 def _linker() -> Any:
     import llvmlite.binding as llvm
 
-    return llvm.create_lljit_compiler(_machine())
+    return llvm.create_lljit_compiler(_machine(_WELL))
 
 
 @cache
@@ -63,7 +67,7 @@ def host() -> Cpu:
 
     features = llvm.get_host_cpu_features()
     # Every 64-bit ARM has fused multiply-add, and does not list it.
-    fma = bool(features.get("fma")) or _machine().triple.startswith("aarch64")
+    fma = bool(features.get("fma")) or _machine(_WELL).triple.startswith("aarch64")
     return Cpu(fma=fma, scalef=bool(features.get("avx512f")))
 
 
@@ -71,7 +75,7 @@ def optimized(ir: str) -> Any:
     """The module of some IR after the pass list; a CompileError if the IR is not valid."""
     import llvmlite.binding as llvm
 
-    machine = _machine()
+    machine = _machine(_WELL)
     try:
         module = llvm.parse_assembly(ir)
         module.verify()
@@ -88,6 +92,11 @@ def optimized(ir: str) -> Any:
     return module
 
 
+def _effort(ir: str) -> int:
+    """How to generate code: quickly where it is long and has no loop, whose index is a phi."""
+    return _QUICKLY if ir.count("\n") > _LONG and "phi i64" not in ir else _WELL
+
+
 def compile_ir(ir: str, name: str) -> Library:
     """The function `name` of some IR, ready to call."""
     import llvmlite.binding as llvm
@@ -96,7 +105,7 @@ def compile_ir(ir: str, name: str) -> Library:
         clock = Clock()
         module = optimized(ir)
         clock.lap("passes")
-        image = _machine().emit_object(module)
+        image = _machine(_effort(ir)).emit_object(module)
         clock.lap("code")
         library = f"symopt.{next(_serial)}"
         tracker = (

@@ -11,11 +11,12 @@ import sympy
 from sympy import S
 
 from symopt.primitives.complex_step import Values, to_first_order
-from symopt.primitives.elementary import absolute, exp, log, log1p
+from symopt.primitives.elementary import absolute, exp, expm1, log, log1p
 from symopt.primitives.operators import (
     ONE,
     ZERO,
     divide,
+    equal,
     greater,
     greater_equal,
     less,
@@ -85,6 +86,55 @@ softplus = Elementwise(
 )
 
 
+# ── logarithms of sums and differences of exponentials ───────────────────────────────────────
+
+
+def _log1mexp(x: Values) -> Values:
+    return np.where(x > -math.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+
+
+log1mexp = Elementwise(
+    name="log1mexp",
+    arity=1,
+    summary="log(1 - exp(x)) for x < 0, accurate near 0 and far from it",
+    # Of the forms of this slope, the one whose own slope neither cancels nor overflows.
+    partials=lambda x: (divide(exp(x), expm1(x)),),
+    reference=to_first_order(_log1mexp, lambda x: np.exp(x) / np.expm1(x)),
+    lower=Expand(
+        lambda x: select(greater(x, Constant(-math.log(2))), log(-expm1(x)), log1p(-exp(x)))
+    ),
+    standard=lambda x: sympy.log(1 - sympy.exp(x)),
+    domain=((-700.0, 0.0),),
+    precise=lambda x: mpmath.log1p(-mpmath.exp(x)) if x < -1 else mpmath.log(-mpmath.expm1(x)),
+    public=False,
+)
+
+
+def _log_add_exp_expansion(x: sympy.Expr, y: sympy.Expr) -> sympy.Expr:
+    # Equal infinities have no difference.
+    tied = x + Constant(math.log(2))
+    return select(equal(x, y), tied, maximum(x, y) + log1p(_decay(x - y)))
+
+
+log_add_exp = Elementwise(
+    name="log_add_exp",
+    arity=2,
+    summary="log(exp(x) + exp(y)), without overflow",
+    partials=lambda x, y: (sigmoid(x - y), sigmoid(y - x)),
+    reference=to_first_order(
+        np.logaddexp, lambda x, y: _sigmoid(x - y), lambda x, y: _sigmoid(y - x)
+    ),
+    lower=Expand(_log_add_exp_expansion),
+    standard=lambda x, y: sympy.log(sympy.exp(x) + sympy.exp(y)),
+    domain=((-700.0, 700.0), (-700.0, 700.0)),
+    precise=lambda x, y: mpmath.log(mpmath.exp(x) + mpmath.exp(y)),
+    finite=True,
+    public=False,
+)
+
+# ── units ────────────────────────────────────────────────────────────────────────────────────
+
+
 def _silu_expansion(x: sympy.Expr) -> sympy.Expr:
     # The strong product makes silu(-inf) the limit 0.
     weight = select(greater_equal(x, ZERO), ONE, _decay(x))
@@ -122,6 +172,7 @@ logit = Elementwise(
     name="logit",
     arity=1,
     summary="log(p / (1 - p)), the inverse of sigmoid",
+    defined="0 < p < 1",
     partials=lambda p: (divide(ONE, p * (ONE - p)),),
     reference=to_first_order(_logit, lambda p: 1 / (p * (1 - p))),
     lower=Expand(_logit_expansion),
@@ -142,6 +193,7 @@ relu = Elementwise(
     name="relu",
     arity=1,
     summary="max(x, 0); its derivative at 0 is 0",
+    kink="x = 0: 0",
     partials=lambda x: (greater(x, ZERO),),
     tangent=_relu_tangent,
     reference=to_first_order(lambda x: np.maximum(x, 0.0), lambda x: np.where(x > 0, 1.0, 0.0)),
@@ -231,6 +283,7 @@ normal_logpdf = Elementwise(
     name="normal_logpdf",
     arity=3,
     summary="the logarithm of the normal density with mean mu and standard deviation sigma",
+    defined="sigma > 0",
     partials=_normal_logpdf_partials,
     reference=to_first_order(
         lambda x, mu, s: -0.5 * _standardised(x, mu, s) ** 2 - np.log(s) - _HALF_LOG_TWO_PI,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mpmath
@@ -68,6 +69,7 @@ log = Elementwise(
     name="log",
     arity=1,
     summary="the natural logarithm of x",
+    defined="x > 0",
     partials=lambda x: (divide(ONE, x),),
     reference=to_first_order(np.log, np.reciprocal),
     lower=Intrinsic("llvm.log"),
@@ -82,6 +84,7 @@ log1p = Elementwise(
     name="log1p",
     arity=1,
     summary="log(1 + x), accurate near x = 0",
+    defined="x > -1",
     partials=lambda x: (divide(ONE, x + ONE),),
     reference=to_first_order(np.log1p, lambda x: 1 / (1 + x)),
     lower=Libm("log1p"),
@@ -97,6 +100,7 @@ log2 = Elementwise(
     name="log2",
     arity=1,
     summary="the logarithm of x to base 2",
+    defined="x > 0",
     partials=lambda x: (divide(Constant(_LOG2_E), x),),
     reference=to_first_order(np.log2, lambda x: _LOG2_E / x),
     lower=Intrinsic("llvm.log2"),
@@ -111,6 +115,7 @@ log10 = Elementwise(
     name="log10",
     arity=1,
     summary="the logarithm of x to base 10",
+    defined="x > 0",
     partials=lambda x: (divide(Constant(_LOG10_E), x),),
     reference=to_first_order(np.log10, lambda x: _LOG10_E / x),
     lower=Intrinsic("llvm.log10"),
@@ -127,6 +132,8 @@ sqrt = Elementwise(
     name="sqrt",
     arity=1,
     summary="the square root of x",
+    defined="x ≥ 0",
+    kink="x = 0: infinite slope",
     partials=lambda x: (divide(Constant(0.5), sqrt(x)),),
     reference=to_first_order(np.sqrt, lambda x: 0.5 / np.sqrt(x)),
     lower=Intrinsic("llvm.sqrt"),
@@ -140,6 +147,7 @@ cbrt = Elementwise(
     name="cbrt",
     arity=1,
     summary="the real cube root of x, of either sign",
+    kink="x = 0: infinite slope",
     partials=lambda x: (divide(ONE, Constant(3.0) * power_by_integer(cbrt(x), 2)),),
     reference=to_first_order(np.cbrt, lambda x: 1 / (3 * np.cbrt(x) ** 2)),
     lower=Libm("cbrt"),
@@ -157,17 +165,35 @@ def _real_component(x: Values, length: Values) -> Values:
     return np.divide(x, np.where(length == 0, 1.0, length))
 
 
+def _hypot_expansion(x: sympy.Expr, y: sympy.Expr) -> sympy.Expr:
+    # Scaled by a power of two, which is exact, where a square would be too large or too small.
+    longer = maximum(absolute(x), absolute(y))
+    scale = select(
+        greater(longer, Constant(2.0**500)),
+        Constant(2.0**-600),
+        select(less(longer, Constant(2.0**-450)), Constant(2.0**600), ONE),
+    )
+    back = select(
+        greater(longer, Constant(2.0**500)),
+        Constant(2.0**600),
+        select(less(longer, Constant(2.0**-450)), Constant(2.0**-600), ONE),
+    )
+    squares = power_by_integer(x * scale, 2) + power_by_integer(y * scale, 2)
+    return sqrt(squares) * back
+
+
 hypot = Elementwise(
     name="hypot",
     arity=2,
     summary="sqrt(x^2 + y^2) without overflow; its derivative at (0, 0) is 0, like that of norm",
+    kink="(0, 0): 0",
     partials=lambda x, y: (_component(x, hypot(x, y)), _component(y, hypot(x, y))),
     reference=to_first_order(
         np.hypot,
         lambda x, y: _real_component(x, np.hypot(x, y)),
         lambda x, y: _real_component(y, np.hypot(x, y)),
     ),
-    lower=Libm("hypot"),
+    lower=Expand(_hypot_expansion),
     standard=lambda x, y: sympy.sqrt(x**2 + y**2),
     domain=((-1e200, 1e200), (-1e200, 1e200)),
     precise=mpmath.hypot,
@@ -187,6 +213,7 @@ absolute = Elementwise(
     name="abs",
     arity=1,
     summary="the absolute value of x; its derivative at 0 is 0",
+    kink="x = 0: 0",
     partials=lambda x: (sign(x),),
     reference=_absolute_reference,
     lower=Intrinsic("llvm.fabs"),
@@ -202,6 +229,7 @@ sign = Elementwise(
     name="sign",
     arity=1,
     summary="-1, 0 or 1: the sign of x",
+    kink="x = 0: 0",
     partials=piecewise_constant(1),
     reference=lambda x: np.sign(np.real(x)),
     # The last branch is taken by zeros and nan alone, which are their own sign.
@@ -218,6 +246,7 @@ floor = Elementwise(
     name="floor",
     arity=1,
     summary="the largest integer not above x",
+    kink="whole numbers: 0",
     partials=piecewise_constant(1),
     reference=lambda x: np.floor(np.real(x)),
     lower=Intrinsic("llvm.floor"),
@@ -233,6 +262,7 @@ ceil = Elementwise(
     name="ceil",
     arity=1,
     summary="the smallest integer not below x",
+    kink="whole numbers: 0",
     partials=piecewise_constant(1),
     reference=lambda x: np.ceil(np.real(x)),
     lower=Intrinsic("llvm.ceil"),
@@ -260,6 +290,7 @@ clip = Elementwise(
     name="clip",
     arity=3,
     summary="x held between lo and hi; at a bound the derivative is that of x",
+    kink="at a bound: the slope inside",
     partials=lambda x, low, high: (
         both(greater_equal(x, low), less_equal(x, high)),
         both(less(x, low), less_equal(low, high)),
@@ -309,6 +340,7 @@ tan = Elementwise(
     name="tan",
     arity=1,
     summary="the tangent of x",
+    defined="cos x ≠ 0",
     partials=lambda x: (power_by_integer(tan(x), 2) + ONE,),
     reference=to_first_order(np.tan, lambda x: 1 + np.tan(x) ** 2),
     lower=Intrinsic("llvm.tan"),
@@ -330,6 +362,8 @@ asin = Elementwise(
     name="asin",
     arity=1,
     summary="the angle in [-pi/2, pi/2] whose sine is x",
+    defined="-1 ≤ x ≤ 1",
+    kink="x = ±1: infinite slope",
     partials=lambda x: (divide(ONE, _root_of_one_minus_square(x)),),
     reference=to_first_order(np.arcsin, _asin_derivative),
     lower=Intrinsic("llvm.asin"),
@@ -342,6 +376,8 @@ acos = Elementwise(
     name="acos",
     arity=1,
     summary="the angle in [0, pi] whose cosine is x",
+    defined="-1 ≤ x ≤ 1",
+    kink="x = ±1: infinite slope",
     partials=lambda x: (-divide(ONE, _root_of_one_minus_square(x)),),
     reference=to_first_order(np.arccos, lambda x: -_asin_derivative(x)),
     lower=Intrinsic("llvm.acos"),
@@ -372,6 +408,7 @@ atan2 = Elementwise(
     name="atan2",
     arity=2,
     summary="the angle in [-pi, pi] of the point (x, y); the arguments are y, x",
+    kink="jumps where y = 0, x < 0: the slope beside it",
     partials=lambda y, x: (_over_squared_length(x, x, y), -_over_squared_length(y, x, y)),
     reference=to_first_order(
         np.arctan2,
@@ -449,6 +486,34 @@ sech_squared = Elementwise(
     public=False,
 )
 
+
+def _log_cosh(x: Values) -> Values:
+    size = np.abs(x)
+    near = np.log1p(2 * np.sinh(np.minimum(size, 1.0) / 2) ** 2)
+    return np.where(size < 1, near, size + np.log1p(np.exp(-2 * size)) - math.log(2))
+
+
+def _log_cosh_expansion(x: sympy.Expr) -> sympy.Expr:
+    size = absolute(x)
+    near = log1p(Constant(2.0) * power_by_integer(sinh(Constant(0.5) * x), 2))
+    far = size + log1p(exp(Constant(-2.0) * size)) - Constant(math.log(2))
+    return select(less(size, ONE), near, far)
+
+
+log_cosh = Elementwise(
+    name="log_cosh",
+    arity=1,
+    summary="log(cosh(x)), without overflow and accurate near 0",
+    partials=lambda x: (tanh(x),),
+    reference=to_first_order(_log_cosh, np.tanh),
+    lower=Expand(_log_cosh_expansion),
+    standard=lambda x: sympy.log(sympy.cosh(x)),
+    domain=((-1e4, 1e4),),
+    precise=lambda x: mpmath.log(mpmath.cosh(x)),
+    finite=True,
+    public=False,
+)
+
 asinh = Elementwise(
     name="asinh",
     arity=1,
@@ -466,6 +531,8 @@ acosh = Elementwise(
     name="acosh",
     arity=1,
     summary="the inverse hyperbolic cosine of x",
+    defined="x ≥ 1",
+    kink="x = 1: infinite slope",
     partials=lambda x: (divide(ONE, sqrt(x - ONE) * sqrt(x + ONE)),),
     reference=to_first_order(np.arccosh, lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1))),
     lower=Libm("acosh"),
@@ -478,6 +545,7 @@ atanh = Elementwise(
     name="atanh",
     arity=1,
     summary="the inverse hyperbolic tangent of x",
+    defined="-1 < x < 1",
     partials=lambda x: (divide(ONE, (ONE - x) * (ONE + x)),),
     reference=to_first_order(np.arctanh, lambda x: 1 / ((1 - x) * (1 + x))),
     lower=Libm("atanh"),

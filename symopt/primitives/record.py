@@ -129,6 +129,8 @@ class Elementwise:
     public: bool = True
     arguments: tuple[str, ...] = ()
     defaults: tuple[float, ...] = ()  # values of the last arguments when a call leaves them out
+    defined: str = "everywhere"  # where it is a number, in words
+    kink: str = ""  # where it is not smooth, and what its derivative is there, in words
     infix: str | None = None
     node: type[Primitive] = field(init=False, repr=False)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import MappingProxyType, ModuleType
 
-from symopt.primitives import activation, elementary, operators, robust, special
+from symopt.primitives import activation, elementary, operators, robust, rotation, special
 from symopt.primitives.record import Elementwise
 
-_MODULES: tuple[ModuleType, ...] = (operators, elementary, activation, special, robust)
+_MODULES: tuple[ModuleType, ...] = (operators, elementary, activation, special, rotation, robust)
 
 
 def _gather() -> dict[str, Elementwise]:

@@ -47,11 +47,14 @@ def _of_residual(
     precise: Callable[..., Any],
     analytic: bool = True,
     standard: Callable[..., Any] | None = None,
+    kink: str = "",
 ) -> Elementwise:
     return Elementwise(
         name=name,
         arity=2,
         summary=summary,
+        defined="k > 0",
+        kink=kink,
         partials=partials,
         reference=reference,
         lower=Expand(lower),
@@ -113,6 +116,7 @@ def _outer_root(s: sympy.Expr, k: sympy.Expr) -> sympy.Expr:
 huber = _of_residual(
     name="huber",
     summary="r^2/2 where |r| <= k, else k*(|r| - k/2)",
+    kink="|r| = k: second derivative 1",
     partials=lambda r, k: (clip(r, -k, k), relu(absolute(r) - k)),
     lower=lambda r, k: select(
         less_equal(absolute(r), k), _HALF * _squared(r), k * (absolute(r) - _HALF * k)
@@ -389,6 +393,7 @@ def _tukey_value(t: Values) -> Values:
 tukey = _of_residual(
     name="tukey",
     summary="k^2/6 (1 - (1 - (r/k)^2)^3) where |r| <= k, else k^2/6: the biweight",
+    kink="|r| = k: third derivative jumps",
     partials=lambda r, k: (
         r * _squared(ONE - _held(_squared_ratio(r, k))),
         k * _tukey_by_scale(_held(_squared_ratio(r, k))),

@@ -200,6 +200,7 @@ digamma = Elementwise(
     name="digamma",
     arity=1,
     summary="the derivative of lgamma; error 1e-15 of max(1, |digamma|) near its zeros",
+    defined="x not in 0, -1, -2, ...",
     partials=lambda x: (polygamma(S.One, x),),
     reference=to_first_order(
         lambda x: _polygamma_reference(0, x), lambda x: _polygamma_reference(1, x)
@@ -214,6 +215,7 @@ lgamma = Elementwise(
     name="lgamma",
     arity=1,
     summary="the logarithm of the absolute value of the gamma function",
+    defined="x not in 0, -1, -2, ...",
     partials=lambda x: (digamma(x),),
     reference=to_first_order(
         lambda x: _scipy_special("gammaln", x), lambda x: _polygamma_reference(0, x)
@@ -222,6 +224,22 @@ lgamma = Elementwise(
     standard=lambda x: sympy.log(sympy.Abs(sympy.gamma(x))),
     domain=((-20.0, 1e6),),
     precise=lambda x: mpmath.re(mpmath.loggamma(x)),
+)
+
+gamma = Elementwise(
+    name="gamma",
+    arity=1,
+    summary="the gamma function",
+    partials=lambda x: (sympy.Mul(gamma(x), digamma(x)),),
+    reference=to_first_order(
+        lambda x: _scipy_special("gamma", x),
+        lambda x: _scipy_special("gamma", x) * _polygamma_reference(0, x),
+    ),
+    lower=Libm("tgamma"),
+    standard=sympy.gamma,
+    domain=((-20.0, 150.0),),
+    precise=mpmath.gamma,
+    public=False,
 )
 
 # ── sinc ─────────────────────────────────────────────────────────────────────────────────────

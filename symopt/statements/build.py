@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import assert_never
 
 import sympy
@@ -26,9 +28,10 @@ from symopt.statements.program import (
 )
 from symopt.typed import program as typed
 from symopt.typed.domain import Domain
+from symopt.typed.packing import positions_name
 from symopt.typed.ranges import greatest
-from symopt.typed.reads import free_indices
-from symopt.types import Integer, Range, constant, index
+from symopt.typed.reads import free_indices, tensors_read
+from symopt.types import Integer, Range, Step, constant, index
 
 # Deeper expressions are cut into statements: deriving a chain of k factors twice costs about k^3.
 MAX_DEPTH = 12
@@ -36,9 +39,10 @@ MAX_DEPTH = 12
 
 def build_statements(program: typed.Program, definitions: Iterable[typed.Definition]) -> Program:
     """The statements of some definitions of a program, with all tensors they may read."""
-    builder = _Builder(program)
-    for definition in definitions:
-        builder.define(definition)
+    kept = tuple(definitions)
+    builder = _Builder(program, Counter(definition.name for definition in kept))
+    for _, together in groupby(kept, lambda one: one.steps[:1] or one.name):
+        builder.define_together(tuple(together))
     return Program(tuple(builder.statements), builder.tensors)
 
 
@@ -49,26 +53,45 @@ def declared_tensors(program: typed.Program) -> dict[str, Tensor]:
         role = Role.DATA if data.index_of is None else Role.INDICES
         tensors[data.name] = Tensor(data.name, data.shape, role, data.index_of)
     for param in program.params.values():
-        tensors[param.name] = Tensor(param.name, param.shape, Role.PARAM)
+        tensors[param.name] = Tensor(param.name, param.stored_shape, Role.PARAM)
+        if param.packing is not None:
+            name, below = positions_name(param.name), param.stored_shape[-1]
+            tensors[name] = Tensor(name, param.shape[-2:], Role.INDICES, below)
     for draw in program.draws:
         tensors[draw.name] = Tensor(draw.name, draw.shape, Role.DATA)
     return tensors
 
 
 class _Builder:
-    def __init__(self, program: typed.Program) -> None:
+    def __init__(self, program: typed.Program, cases: Mapping[str, int]) -> None:
         self.tensors = declared_tensors(program)
         self.statements: list[Statement] = []
-        self.sizes = {d.name: d.index_of for d in program.data.values() if d.index_of is not None}
+        self.sizes = {t.name: t.below for t in self.tensors.values() if t.below is not None}
+        self.cases = cases  # how many definitions a name has
         self._names: dict[str, int] = {}
+        # What is computed step by step at hand, and where its statements begin:
+        self.recurring: set[str] = set()
+        self.begin = 0
         # The definition at hand:
+        self.steps: tuple[Step, ...] = ()
+        self.step_loops: tuple[Range, ...] = ()
         self.ranges: dict[str, Range] = {}
         self.stem = ""
         self.span: Span | None = None
 
+    def define_together(self, definitions: tuple[typed.Definition, ...]) -> None:
+        """Definitions of one name or, one step after another, of those that need each other."""
+        stepwise = bool(definitions[0].steps)
+        self.recurring = {definition.name for definition in definitions if stepwise}
+        self.begin = len(self.statements)
+        for definition in definitions:
+            self.define(definition)
+
     def define(self, definition: typed.Definition) -> None:
         self.ranges = {axis.index: axis for axis in definition.axes}
         self.stem, self.span = definition.name, definition.span
+        self.steps = definition.steps
+        self.step_loops = definition.axes[: len(definition.steps)]
         reduction: Reduction = "sum" if definition.accumulate else "="
         self.tensors[definition.name] = Tensor(definition.name, definition.shape, Role.COMPUTED)
         self.assign(definition.name, definition.target, definition.axes, definition.body, reduction)
@@ -83,7 +106,7 @@ class _Builder:
     ) -> None:
         """Statements that make `target[place]` the value of `body` at every point of the loops."""
         match body:
-            case typed.Reduce(kind, inner, term) if reduction == "=" or reduction == kind == "sum":
+            case typed.Reduce(kind, inner, term) if self.reduces(target, reduction, kind):
                 self.add_ranges(inner)
                 self.emit(target, place, loops + inner, term, kind)
             case typed.Sum(terms) if any(_is_sum(term) for term in terms):
@@ -100,6 +123,13 @@ class _Builder:
             case _:
                 self.emit(target, place, loops, body, reduction)
 
+    def reduces(self, target: str, reduction: Reduction, kind: Reduction) -> bool:
+        """Whether a reduction can bring its points together in the target itself.
+
+        One that does not start from 0 cannot, where other statements write there, too.
+        """
+        return kind == "sum" or (reduction == "=" and self.cases.get(target, 1) == 1)
+
     def add_ranges(self, loops: tuple[Range, ...]) -> None:
         self.ranges.update({loop.index: loop for loop in loops})
 
@@ -113,8 +143,19 @@ class _Builder:
     ) -> None:
         expression, reads = self.convert(body)
         winner = self.winner(target, place, loops) if reduction in ("max", "min") else None
-        statement = Statement(target, place, loops, reduction, expression, reads, winner, self.span)
-        self.statements.append(with_short_indices(statement))
+        self.add(
+            Statement(target, place, loops, reduction, expression, reads, winner, span=self.span)
+        )
+
+    def add(self, statement: Statement) -> None:
+        """A statement, in the steps of the definition at hand; before them if it takes no part."""
+        statement = with_short_indices(statement)
+        if statement.target in self.recurring:
+            self.statements.append(replace(statement, steps=self.steps))
+        else:
+            place = self.begin if self.recurring else len(self.statements)
+            self.statements.insert(place, statement)
+            self.begin += 1
 
     def winner(self, target: str, place: tuple[Integer, ...], loops: tuple[Range, ...]) -> Winner:
         """Positions count the points reduced over in the order they are visited."""
@@ -135,8 +176,11 @@ class _Builder:
         return expression, used_reads(expression, conversion.reads.values())
 
     def fresh(self, stem: str) -> str:
-        count = self._names[stem] = self._names.get(stem, 0) + 1
-        return f"{stem}.{count}"
+        """A name not used before, nor by a definition: these have names like `~f.2` too."""
+        while True:
+            count = self._names[stem] = self._names.get(stem, 0) + 1
+            if (name := f"{stem}.{count}") not in self.cases:
+                return name
 
     def temporary(
         self, body: typed.Scalar, converted: tuple[sympy.Expr, tuple[Read, ...]] | None = None
@@ -147,22 +191,26 @@ class _Builder:
         the work with every part that is named.
         """
         wanted = frozenset(free_indices(body)) & self.ranges.keys()
+        name = self.fresh(self.stem)
+        if not self.recurring.isdisjoint(tensors_read(body)):
+            self.recurring.add(name)
+            wanted |= {loop.index for loop in self.step_loops}
         loops = self.domain().loops(wanted, body)
         place = tuple(index(loop.index) for loop in loops)
-        name = self.fresh(self.stem)
         self.tensors[name] = Tensor(name, self.domain().shape(loops), Role.COMPUTED)
         outer = self.ranges
         self.ranges = {**outer, **{loop.index: loop for loop in loops}}
         if converted is None:
             self.assign(name, place, loops, body, "=")
         else:
-            statement = Statement(name, place, loops, "=", *converted, span=self.span)
-            self.statements.append(with_short_indices(statement))
+            self.add(Statement(name, place, loops, "=", *converted, span=self.span))
         self.ranges = outer
         return read_of(name, place)
 
     def domain(self) -> Domain:
-        return Domain(self.ranges, lambda name: self.tensors[name].shape, self.sizes)
+        return Domain(
+            self.ranges, lambda name: self.tensors[name].shape, self.sizes, self.recurring
+        )
 
 
 class _Conversion:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from symopt.primitives.complex_step import (
 from symopt.primitives.operators import smul
 from symopt.primitives.record import Constant, Primitive
 from symopt.statements.expression import operands, postorder
-from symopt.statements.program import IDENTITY, Program, Role, Statement
+from symopt.statements.program import IDENTITY, Program, Role, Statement, sections
 from symopt.types import Integer, Range
 from symopt.types import evaluate as evaluate_integer
 
@@ -61,8 +62,7 @@ def evaluate(
             change = (tangents or {}).get(name, 0.0)
             values.tangents[name] = np.broadcast_to(change, values.tensors[name].shape)
     with np.errstate(all="ignore"):
-        for statement in program.statements:
-            _execute(program, statement, values, dtype)
+        _run(program, program.statements, values, dtype, {})
     for name in program.outputs:
         if name not in values.tensors:
             shape = _shape(program, name, values)
@@ -76,11 +76,60 @@ def _shape(program: Program, name: str, values: Values) -> tuple[int, ...]:
     return tuple(max(int(evaluate_integer(s, values.dims, {}, values.tensors)), 0) for s in sizes)
 
 
+def _run(
+    program: Program,
+    statements: tuple[Statement, ...],
+    values: Values,
+    dtype: Any,
+    at: Mapping[int, int],
+) -> None:
+    """Statements in order, at a point of the steps that they share; `at` is by level."""
+    for section in sections(statements, len(at)):
+        if len(section[0].steps) <= len(at):
+            for statement in section:
+                _execute(program, statement, values, dtype, at)
+            continue
+        for statement in section:
+            _begin(program, statement, values, dtype)  # to be read before the first step, unused
+        first = section[0]
+        loop, step = first.loops[len(at)], first.steps[len(at)]
+        here = {first.loops[level].index: np.asarray(value) for level, value in at.items()}
+        lower, upper = (
+            int(np.max(evaluate_integer(edge, values.dims, here, values.tensors)))
+            for edge in (loop.lower, loop.upper)
+        )
+        numbers = range(lower, upper)
+        for number in reversed(numbers) if step.backward else numbers:
+            _run(program, section, values, dtype, {**at, len(at): number})
+
+
+def _begin(program: Program, statement: Statement, values: Values, dtype: Any) -> Array:
+    """The target of a statement, as it is before the first that writes it."""
+    name = statement.target
+    if name not in values.tensors:
+        shape = _shape(program, name, values)
+        values.tensors[name] = np.full(shape, IDENTITY[statement.reduction], dtype=dtype)
+        values.tangents[name] = np.zeros(shape, dtype=dtype)
+        if statement.winner is not None:
+            values.tensors[statement.winner.tensor] = np.full(shape, -1.0, dtype=dtype)
+            values.tangents[statement.winner.tensor] = np.zeros(shape, dtype=dtype)
+    return values.tensors[name]
+
+
 def points(
-    loops: tuple[Range, ...], dims: Mapping[str, int], tensors: Mapping[str, Array]
+    loops: tuple[Range, ...],
+    dims: Mapping[str, int],
+    tensors: Mapping[str, Array],
+    at: Mapping[int, int] = MappingProxyType({}),
 ) -> tuple[dict[str, Array], int]:
-    """Every point of a loop nest in order: per index its values, and how many points there are."""
-    indices: dict[str, Array] = {}
+    """Every point of a loop nest in order: per index its values, and how many points there are.
+
+    The outermost loops may be `at` one point.
+    """
+    indices: dict[str, Array] = {
+        loops[level].index: np.full(1, number) for level, number in at.items()
+    }
+    loops = loops[len(at) :]
     total = 1
     for loop in loops:
         lower = np.broadcast_to(evaluate_integer(loop.lower, dims, indices, tensors), total)
@@ -93,8 +142,10 @@ def points(
     return indices, total
 
 
-def _execute(program: Program, statement: Statement, values: Values, dtype: Any) -> None:
-    indices, total = points(statement.loops, values.dims, values.tensors)
+def _execute(
+    program: Program, statement: Statement, values: Values, dtype: Any, at: Mapping[int, int]
+) -> None:
+    indices, total = points(statement.loops, values.dims, values.tensors, at)
 
     def place(parts: tuple[Integer, ...]) -> tuple[Any, ...]:
         found = (evaluate_integer(part, values.dims, indices, values.tensors) for part in parts)
@@ -114,15 +165,10 @@ def _execute(program: Program, statement: Statement, values: Values, dtype: Any)
     tangent = None
     if values.dual:
         tangent = np.broadcast_to(_tangent(statement.expression, known, changes), total)
-    shape = _shape(program, statement.target, values)
-    target = values.tensors.get(statement.target)
-    if target is None:
-        target = np.full(shape, IDENTITY[statement.reduction], dtype=dtype)
-        values.tensors[statement.target] = target
-        values.tangents[statement.target] = np.zeros(shape, dtype=dtype)
+    target = _begin(program, statement, values, dtype)
     flat = np.zeros(total, int)
-    if shape:
-        flat = np.asarray(np.ravel_multi_index(place(statement.map), shape))
+    if target.shape:
+        flat = np.asarray(np.ravel_multi_index(place(statement.map), target.shape))
     _Reducer(statement, values, target, flat, expression, tangent).run(
         place((statement.winner.position,))[0] if statement.winner else None
     )
@@ -273,10 +319,8 @@ class _Reducer:
         groups, first = np.unique(self.flat[order], return_index=True)
         chosen = order[first]
         self.target.reshape(-1)[groups] = self.expression[chosen]
-        winner = np.full(self.target.shape, -1.0, dtype=self.target.dtype)
+        winner = self.values.tensors[self.statement.winner.tensor]
         winner.reshape(-1)[groups] = positions[chosen]
-        self.values.tensors[self.statement.winner.tensor] = winner
-        self.values.tangents[self.statement.winner.tensor] = np.zeros(winner.shape)
         if self.tangent is not None:
             change.reshape(-1)[groups] = self.tangent[chosen]
 
@@ -286,7 +330,9 @@ class _Reducer:
         shift = np.where(np.isfinite(top), top, 0.0)
         weights = np.exp(self.expression - shift[self.flat])
         total = self._sums(weights)
-        self.target[...] = shift.reshape(self.target.shape) + np.log(total)
+        here = np.unique(self.flat)  # of one step among others
+        found = shift + np.log(total).reshape(-1)
+        self.target.reshape(-1)[here] = found[here]
         if self.tangent is not None:
             shares = weights / np.where(total == 0, 1.0, total).reshape(-1)[self.flat]
             change += self._sums(smul.reference(shares, self.tangent))

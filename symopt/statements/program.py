@@ -2,13 +2,18 @@
 
     for every point of the loops:   target[map]  ⊕=  expression(reads)
 
-`⊕` is the reduction: `=` (each element once), `sum`, `prod`, `max`, `min` or `logsumexp`. A `sum`
-target may have several statements and is complete after the last.
+`⊕` is the reduction: `=` (each element once), `sum`, `prod`, `max`, `min` or `logsumexp`. A target
+may have several statements that add up (`sum`) or write different elements (`=`), and is complete
+after the last. A function of matrices is a reduction, too: every element of an inverse is one over
+the rows and columns of the matrix, `X[b, r, c] inverse= M[b, i, j]`.
+
+Statements that need each other share steps: the first of their loops, which they run through
+together, one point after another. Within a step they run in order, as statements always do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Literal
@@ -16,9 +21,12 @@ from typing import Literal
 import sympy
 
 from symopt.source import Span
-from symopt.types import Integer, Range
+from symopt.types import Integer, Range, Step
 
-Reduction = Literal["=", "sum", "prod", "max", "min", "logsumexp"]
+Reduction = Literal[
+    "=", "sum", "prod", "max", "min", "logsumexp",
+    "inverse", "cholesky", "determinant", "logdet", "elimination",
+]  # fmt: skip
 IDENTITY: Mapping[Reduction, float] = {
     "=": 0.0,
     "sum": 0.0,
@@ -26,6 +34,21 @@ IDENTITY: Mapping[Reduction, float] = {
     "max": float("-inf"),
     "min": float("inf"),
     "logsumexp": float("-inf"),
+    # Every element is set by its matrix; what has none is 0.
+    "inverse": 0.0,
+    "cholesky": 0.0,
+    "determinant": 0.0,
+    "logdet": 0.0,
+    "elimination": 0.0,
+}
+# Functions of matrices, and how many of the last loops are those of rows and columns: of the target
+# where that is a matrix, then of what is read.
+MATRIX_LOOPS: Mapping[Reduction, int] = {
+    "inverse": 4,
+    "cholesky": 4,
+    "elimination": 4,
+    "determinant": 2,
+    "logdet": 2,
 }
 
 
@@ -71,7 +94,10 @@ class Winner:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One assignment over loops. Loops are ordered: bounds mention only earlier indices."""
+    """One assignment over loops. Loops are ordered: bounds mention only earlier indices.
+
+    The first loops are those of the `steps`, outermost first.
+    """
 
     target: str
     map: tuple[Integer, ...]
@@ -80,7 +106,23 @@ class Statement:
     expression: sympy.Expr
     reads: tuple[Read, ...]
     winner: Winner | None = None
+    steps: tuple[Step, ...] = ()
     span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The tensors that this writes."""
+        return (self.target,) if self.winner is None else (self.target, self.winner.tensor)
+
+    @property
+    def of_matrix(self) -> bool:
+        """Whether this is a function of a whole matrix, and its expression one element of it."""
+        return self.reduction in MATRIX_LOOPS
+
+    @property
+    def around(self) -> tuple[Range, ...]:
+        """The loops outside of a matrix; all, where there is none."""
+        return self.loops[: len(self.loops) - MATRIX_LOOPS.get(self.reduction, 0)]
 
     @property
     def reduced(self) -> tuple[Range, ...]:
@@ -104,6 +146,19 @@ class Program:
             statements=self.statements + statements,
             tensors={**self.tensors, **tensors},
         )
+
+
+def sections(statements: Iterable[Statement], level: int = 0) -> Iterator[tuple[Statement, ...]]:
+    """Statements in parts that run one after another: single ones, and those that share a step."""
+    part: list[Statement] = []
+    for statement in statements:
+        own = statement.steps[level:]
+        if part and not (own and part[0].steps[level:] and part[0].steps[level] == own[0]):
+            yield tuple(part)
+            part.clear()
+        part.append(statement)
+    if part:
+        yield tuple(part)
 
 
 def read_of(tensor: str, places: tuple[Integer, ...]) -> Read:

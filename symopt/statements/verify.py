@@ -6,8 +6,8 @@ import sympy
 
 from symopt.primitives.record import Constant, Primitive
 from symopt.statements.expression import postorder, symbols_of
-from symopt.statements.program import IDENTITY, Program, Read, Role, Statement
-from symopt.types import Integer
+from symopt.statements.program import IDENTITY, Program, Read, Role, Statement, sections
+from symopt.types import Integer, index
 
 
 def verify(program: Program) -> Program:
@@ -25,23 +25,49 @@ def verify(program: Program) -> Program:
 
 
 def _verify_order(program: Program) -> None:
-    """Every computed tensor is complete before it is read; only sums have several statements."""
-    last = {s.target: number for number, s in enumerate(program.statements)}
-    last |= {s.winner.tensor: last[s.target] for s in program.statements if s.winner is not None}
-    reductions: dict[str, str] = {}
-    for number, statement in enumerate(program.statements):
+    """Every computed tensor is complete before it is read, but by what shares its steps.
+
+    Only sums, and what writes elements of its own, have several statements.
+    """
+    last: dict[str, int] = {}
+    parts = tuple(sections(program.statements))
+    numbered = [(number, one) for number, part in enumerate(parts) for one in part]
+    for number, statement in numbered:
+        last |= dict.fromkeys(statement.written, number)
+    for part in parts:
+        _verify_steps(part, 0)
+    writers: dict[str, list[Statement]] = {}
+    for number, statement in numbered:
         for read in statement.reads:
             if read.tensor is None or program.tensors[read.tensor].role is not Role.COMPUTED:
                 continue
             assert read.tensor in last, f"{read.tensor} is read and never written"
-            assert last[read.tensor] < number, (
+            # What is computed stepwise may have elements that are written after all steps.
+            own = parts[number][0].steps and any(read.tensor in s.written for s in parts[number])
+            assert own or last[read.tensor] < number, (
                 f"{read.tensor} is read by statement {number} before it is complete"
             )
-        first = statement.target not in reductions
-        earlier = reductions.setdefault(statement.target, statement.reduction)
-        assert first or earlier == statement.reduction == "sum", (
-            f"{statement.target} is written twice"
-        )
+        for earlier in writers.setdefault(statement.target, []):
+            kinds = {earlier.reduction, statement.reduction}
+            same = (earlier.map, earlier.loops) == (statement.map, statement.loops)
+            assert kinds <= {"=", "sum"} and not (same and "=" in kinds), (
+                f"{statement.target} is written twice"
+            )
+        writers[statement.target].append(statement)
+
+
+def _verify_steps(part: tuple[Statement, ...], level: int) -> None:
+    """What shares a step has the same range there."""
+    if len(part[0].steps) <= level:
+        return
+    ranges = set[tuple[Integer, Integer]]()
+    for statement in part:
+        names = {loop.index: index(f"#{n}") for n, loop in enumerate(statement.loops[:level])}
+        loop = statement.loops[level]
+        ranges.add((loop.lower.substitute(names), loop.upper.substitute(names)))
+    assert len(ranges) == 1, f"{part[0].steps[level].name}: steps over different ranges"
+    for inner in sections(part, level + 1):
+        _verify_steps(inner, level + 1)
 
 
 def _verify_statement(program: Program, statement: Statement) -> None:
@@ -65,10 +91,30 @@ def _verify_statement(program: Program, statement: Statement) -> None:
     assert (statement.winner is not None) == (statement.reduction in ("max", "min")), (
         f"{where}: only max and min have a winner"
     )
+    if statement.of_matrix:
+        _verify_matrix(program, statement)
     if statement.winner is not None:
         _known(program, statement.winner.position, indices, where)
         winner = program.tensors[statement.winner.tensor]
         assert winner.shape == target.shape, f"{where}: the winner has another shape"
+
+
+def _verify_matrix(program: Program, statement: Statement) -> None:
+    """One read of a square matrix, at the last two loops; a target that is one has two more."""
+    where, loops = statement.target, statement.loops[len(statement.around) :]
+    size = loops[-1].upper
+    assert all(loop.lower.value == 0 and loop.upper == size for loop in loops), (
+        f"{where}: the loops of a matrix are not from 0 to one size"
+    )
+    (read,) = statement.reads
+    assert statement.expression == read.symbol, f"{where}: of more than the element of a matrix"
+    seen = frozenset[str]().union(*(place.indices for place in read.map))
+    assert {loop.index for loop in loops[-2:]} <= seen, f"{where}: {read.symbol} is in no matrix"
+    kept = tuple(index(loop.index) for loop in loops[:-2])
+    assert statement.map[len(statement.map) - len(kept) :] == kept, f"{where}: no matrix in place"
+    assert statement.reduced == loops[-2:], f"{where}: reduced over other than rows and columns"
+    if kept:
+        assert program.tensors[where].shape[-2:] == (size, size), f"{where}: of another size"
 
 
 def _verify_read(program: Program, read: Read, indices: set[str], where: str) -> None:

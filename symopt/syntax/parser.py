@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 _MOST_ERRORS = 20
 
 
-def read_source(path: str | os.PathLike[str]) -> Source:
-    """The text of a file; a byte order mark is dropped, anything but UTF-8 is an error."""
+def read_source(path: str | os.PathLike[str], name: str | None = None) -> Source:
+    """The text of a file; a byte order mark is dropped, anything but UTF-8 is an error.
+
+    `name` is what diagnostics print, the path if not given.
+    """
     content = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+    file, name = os.fspath(path), name or os.fspath(path)
     try:
-        return Source(os.fspath(path), content.decode("utf-8"))
+        return Source(name, content.decode("utf-8"), file)
     except UnicodeDecodeError as error:
-        source = Source(os.fspath(path), content.decode("utf-8", "replace"))
+        source = Source(name, content.decode("utf-8", "replace"), file)
         position = len(content[: error.start].decode("utf-8"))
         byte = content[error.start]
         raise failure([errors.not_utf8(source, position, byte, error.start)]) from None

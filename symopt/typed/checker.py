@@ -8,12 +8,16 @@ from symopt.diagnostics import Diagnostic, Report
 from symopt.source import Span
 from symopt.syntax import tree
 from symopt.typed import errors
+from symopt.typed.components import components
 from symopt.typed.declarations import declare_data, declare_param, set_default
 from symopt.typed.definitions import define
 from symopt.typed.elaborate import Elaborator
+from symopt.typed.function_check import announce_functions, check_uncalled, define_function
+from symopt.typed.imports import Imports
 from symopt.typed.objective import build_objective
 from symopt.typed.program import Data, Definition, DimInfo, Param, Program
 from symopt.typed.reads import tensors_read
+from symopt.typed.recurrences import define_together
 from symopt.typed.scope import Scope
 from symopt.typed.stable import stabilise
 from symopt.typed.walk import children
@@ -56,8 +60,11 @@ def check(
     for mistake in mistakes:
         unit.report.add(mistake)
     _announce(unit, file)
+    imports = Imports.of(file)
+    announce_functions(unit, file, imports)
     objective: tree.Objective | None = None
     sample: str | None = None
+    parts = components((*file.statements, *imports.functions))
     for statement in file.statements:
         match statement:
             case tree.DimDeclaration():
@@ -71,12 +78,15 @@ def check(
                 if dim not in unit.scope.dims:
                     unit.report.add(errors.unknown_dim(dim, span, unit.scope.dims))
             case tree.Definition():
-                define(unit, statement)
+                together = parts.get(id(statement), ())
+                if not together:
+                    define(unit, statement)
+                elif statement is together[-1]:
+                    define_together(unit, together)
             case tree.FunctionDefinition():
-                _check_function(unit, statement)
-            case tree.Import(_, span):
-                unit.scope.imports = True
-                unit.report.add(errors.not_supported("imports", span))
+                define_function(unit, statement)
+            case tree.Import():
+                imports.bring_in(unit, statement)
             case tree.Unread():
                 pass  # its names are known to be broken
             case tree.Objective(_, _, span):
@@ -85,6 +95,7 @@ def check(
                 objective = objective or statement
     unit.scope.defining = None
     body, least_squares = build_objective(unit, objective, _whole(file))
+    check_uncalled(unit)
     if not mistakes:  # what seems to be missing may be in what could not be read
         _check_params(unit, file, body)
     unit.report.stop_if_errors()
@@ -92,6 +103,7 @@ def check(
     definitions, rewritten = stabilise(unit.definitions)
     program = Program(
         source=file.source,
+        sources=(file.source, *imports.sources),
         dims=unit.scope.dims,
         data=unit.data,
         params=unit.params,
@@ -152,21 +164,6 @@ def _dims_of_shape(
         else:
             inner = children(part)
             pending.extend(c for c in inner if not isinstance(c, tree.Generator | tree.Slice))
-
-
-def _check_function(unit: Unit, function: tree.FunctionDefinition) -> None:
-    if not unit.may_define(function.name, function.name_span):
-        return
-    if function.braces:
-        unit.report.add(errors.not_supported("functions with a body in braces", function.span))
-        unit.scope.broken.add(function.name)
-        return
-    arguments: set[str] = set()
-    for argument in function.arguments:
-        if argument.name in arguments:
-            unit.report.add(errors.repeated_argument(argument.name, argument.span, function.name))
-        arguments.add(argument.name)
-    unit.scope.functions[function.name] = function
 
 
 def _check_params(unit: Unit, file: tree.File, objective: Definition | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from symopt.syntax import tree
 from symopt.typed import errors, index_errors
+from symopt.typed.packing import positions_name
 from symopt.typed.program import Data, Definition, Param, Side
 from symopt.typed.reads import reads
 from symopt.typed.scope import Environment, Variable
@@ -77,13 +78,11 @@ def declare_param(unit: Unit, statement: tree.ParamDeclaration) -> None:
     name = statement.name
     if not unit.may_define(name, statement.name_span):
         return
-    if statement.packing is not None:
-        unit.report.add(
-            errors.not_supported(f"packed structures (`as {statement.packing}`)", statement.span)
-        )
-        unit.scope.broken.add(name)
-        return
     shape = _shape(unit, statement.shape)
+    packing = statement.packing
+    if shape is not None and packing is not None and (len(shape) < 2 or shape[-1] != shape[-2]):
+        unit.report.add(errors.not_square(name, packing, shape, statement.name_span))
+        shape = None
     if shape is None:
         unit.scope.broken.add(name)
         return
@@ -100,10 +99,12 @@ def declare_param(unit: Unit, statement: tree.ParamDeclaration) -> None:
         sides.append(Side(found, bound.open) if bound and found else None)
     lower, upper = sides
     unit.params[name] = Param(
-        name, shape, init, lower, upper, statement.description, statement.name_span
+        name, shape, init, lower, upper, statement.description, packing, span=statement.name_span
     )
     origin = (constant(0),) * len(shape)
-    unit.scope.variables[name] = Variable(name, shape, origin, None, statement.name_span)
+    unit.scope.variables[name] = Variable(name, shape, origin, None, statement.name_span, packing)
+    if packing is not None:
+        elaborator.auxiliary_shapes[positions_name(name)] = shape[-2:]
 
 
 def _setup(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from symopt.typed.program import Count, Read, Reduce, Scalar
 from symopt.typed.ranges import greatest, inside
-from symopt.typed.reads import parts
+from symopt.typed.reads import parts, tensors_read
 from symopt.types import Entry, Integer, Range, constant, depends_on, index
 
 Shape = tuple[Integer, ...]
@@ -18,12 +19,13 @@ class Domain:
     """The loops that are running, and what is needed to prove that reads stay inside.
 
     `shape_of` gives the shape of a tensor as it is stored, `below` the size that the entries of an
-    index array are below.
+    index array are below. The elements of `recurring` tensors are there only step by step.
     """
 
     ranges: Mapping[str, Range]
     shape_of: Callable[[str], Shape]
     below: Mapping[str, Integer]
+    recurring: AbstractSet[str] = frozenset()
 
     def loops(self, wanted: frozenset[str], body: Scalar) -> tuple[Range, ...]:
         """The loops for a value that depends on the indices `wanted`.
@@ -32,10 +34,12 @@ class Domain:
         it can reach where that keeps all reads inside: then the value is computed and stored once
         per index, not once per pair of both.
         """
+        closure = depends_on(wanted, self.ranges)
+        if self.recurring and not self.recurring.isdisjoint(tensors_read(body)):
+            return tuple(loop for name, loop in self.ranges.items() if name in closure)
         hull = {name: self._widened(self.ranges[name]) for name in wanted}
         if self._reads_inside(body, {**self.ranges, **hull}):
             return tuple(hull[name] for name in self.ranges if name in hull)
-        closure = depends_on(wanted, self.ranges)
         return tuple(loop for name, loop in self.ranges.items() if name in closure)
 
     def shape(self, loops: tuple[Range, ...]) -> Shape:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import assert_never
 
 from symopt.diagnostics import Diagnostic, Report
@@ -18,6 +19,9 @@ from symopt.source import Span
 from symopt.syntax import tree
 from symopt.typed import errors
 from symopt.typed.calls import FUNCTION_NAMES, call
+from symopt.typed.functions import Expansion
+from symopt.typed.packed import packed_element
+from symopt.typed.packing import positions_name
 from symopt.typed.products import matrix_product
 from symopt.typed.program import (
     Apply,
@@ -78,7 +82,12 @@ class Elaborator:
         self.random_shape: Shape | None = None  # set while a start value is elaborated
         self.guards: list[frozenset[Atom]] = []  # indices that enclosing conditions look at
         self.auxiliary_shapes: dict[str, Shape] = {}  # of auxiliary definitions and draws
-        self.active: list[str] = []  # functions being expanded
+        self.active: list[int] = []  # how deep the functions being expanded nest
+        self.recurring: set[str] = set()  # tensors that are being defined step by step
+        self.called: set[str] = set()  # functions expanded so far
+        self.calls = 0  # how often
+        self.expansions: dict[object, Expansion] = {}  # their results, by call
+        self._quiet = False
         self._names: dict[str, int] = {}
 
     # ── names and indices ────────────────────────────────────────────────────────────────────
@@ -106,21 +115,25 @@ class Elaborator:
     @property
     def index_sizes(self) -> dict[str, Integer]:
         """For every index array, the size that its entries are below."""
-        return {
-            name: variable.index_of
-            for name, variable in self.scope.variables.items()
-            if variable.index_of is not None
-        }
+        found: dict[str, Integer] = {}
+        for name, variable in self.scope.variables.items():
+            if variable.index_of is not None:
+                found[name] = variable.index_of
+            elif variable.packing is not None:
+                found[positions_name(name)] = variable.stored_shape[-1]
+        return found
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
         """Look at an expression without keeping its mistakes or auxiliary definitions."""
-        kept = self.report, self.introduced, self.draws
+        kept = self.report, self.introduced, self.draws, self.expansions, self._quiet
         self.report, self.introduced, self.draws = Report(), [], []
+        # What a call introduces is dropped in the end, so no call outside may refer to it.
+        self.expansions, self._quiet = self.expansions if self._quiet else {}, True
         try:
             yield
         finally:
-            self.report, self.introduced, self.draws = kept
+            self.report, self.introduced, self.draws, self.expansions, self._quiet = kept
 
     def stored_shape(self, tensor: str) -> Shape:
         """The shape of a tensor as it is stored: from its least index on."""
@@ -185,7 +198,7 @@ class Elaborator:
         if text in env.indices:
             return scalar_value(Count(env.indices[text]), span, simple=True)
         if text in env.arguments:
-            return env.arguments[text]
+            return replace(env.arguments[text], span=span)
         if text in self.scope.variables:
             return self._variable(self.scope.variables[text], span)
         if text in self.scope.broken:
@@ -201,15 +214,17 @@ class Elaborator:
         if text in self.scope.functions or text in FUNCTION_NAMES:
             return self.fail(errors.function_as_value(text, span), span)
         known = {*self.scope.names, *self.scope.later, *env.indices, *env.arguments}
-        return self.fail(errors.unknown_name(text, span, known), span)
+        return self.fail(self.scope.unknown_name(name, known), span)
 
     def _variable(self, variable: Variable, span: Span) -> Value:
         def at(place: Place) -> Scalar:
             if variable.index_of is not None:
                 return Count(atom(Entry(variable.name, place)))
+            if variable.packing is not None:
+                return packed_element(self, variable, place, span)
             return Read(variable.name, place, span)
 
-        return Value(variable.stored_shape, at, span, simple=True)
+        return Value(variable.extents, at, span, simple=True)
 
     def _chain(self, chain: tree.Chain, env: Environment) -> Value:
         operators_used = {operator for operator, _ in chain.rest}

@@ -283,6 +283,60 @@ def wrong_shape(
     return problem(Kind.SHAPE, "wrong-shape", f"{what} must {wanted}, found {shape}", span)
 
 
+def not_square(name: str, packing: str, shape: Sequence[Integer], span: Span) -> Diagnostic:
+    last = f"the last two axes of shape {shape_text(shape)} differ" if len(shape) > 1 else ""
+    return problem(
+        Kind.SHAPE,
+        "not-square",
+        f"`{name}` is declared `as {packing}`, but its matrices are not square",
+        span,
+        last or f"found {len(shape)} {'axis' if len(shape) == 1 else 'axes'}",
+        help=f"give the last two axes one size, as in `param {name}[d, d] as {packing}`",
+    )
+
+
+def not_square_argument(name: str, shape: Sequence[Integer], span: Span) -> Diagnostic:
+    if len(shape) > 1:
+        found = f"the last two axes, {shape[-2]} and {shape[-1]}, differ"
+    else:
+        found = f"found {'a number' if not shape else 'one axis'}"
+    return problem(
+        Kind.SHAPE,
+        "not-square",
+        f"`{name}` takes a square matrix or a stack of them, found {shape_text(shape)}",
+        span,
+        found,
+    )
+
+
+def cannot_solve(
+    matrix: Sequence[Integer],
+    right: Sequence[Integer],
+    matrix_span: Span,
+    right_span: Span,
+    span: Span,
+) -> Diagnostic:
+    rows = right[max(len(right) - 2, 0)]
+    if rows != matrix[-1]:
+        which = "the only axis" if len(right) == 1 else "the second to last axis"
+        help_text = f"{which} of the right-hand side, {rows}, must equal {matrix[-1]}"
+        if len(right) > 1 and right[-1] == matrix[-1]:
+            help_text += "; for one vector a matrix use indices: `x[i] = solve(A[i], b[i])`"
+    else:
+        help_text = "leading axes are matched from the right and must be equal or 1"
+    return problem(
+        Kind.SHAPE,
+        "shape-mismatch",
+        f"cannot solve {shape_text(matrix)} for {shape_text(right)}",
+        span,
+        also=(
+            Label(matrix_span, f"shape {shape_text(matrix)}"),
+            Label(right_span, f"shape {shape_text(right)}"),
+        ),
+        help=help_text,
+    )
+
+
 def wrong_argument_shape(
     name: str,
     expected: Sequence[Integer],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from symopt.source import Span
 from symopt.syntax import tree
 from symopt.typed import index_errors
 from symopt.typed.scope import Axis, Environment
-from symopt.typed.subscripts import integer
+from symopt.typed.subscripts import integer, origins_behind
 from symopt.typed.walk import Node, children, names
 from symopt.types import Integer, Range, constant, index
 
@@ -26,8 +27,12 @@ def bound_clauses(
     clauses: Iterable[tree.ForClause],
     where: tuple[tree.Expression, ...],
     env: Environment,
+    axes: Mapping[str, Axis] = MappingProxyType({}),
 ) -> tuple[tuple[Range, ...], Environment] | None:
-    """Loops for the clauses, in order, and the environment inside them; None after a report."""
+    """Loops for the clauses, in order, and the environment inside them; None after a report.
+
+    An index that is not used as one has the range that `axes` give it.
+    """
     loops: list[Range] = []
     pending = tuple(clauses)
     edges = tuple(e for clause in pending for e in (clause.start, clause.stop) if e is not None)
@@ -37,7 +42,9 @@ def bound_clauses(
             elaborator.report.add(index_errors.index_in_use(clause.index, clause.span))
             return None
         unbound = {other.index for other in pending[number:]} - env.indices.keys()
-        axis = _clause_range(elaborator, clause, (where, edges), env, unbound)
+        axis = axes.get(clause.index) if clause.stop is None else None
+        if axis is None or _is_used(clause.index, where + edges):
+            axis = _clause_range(elaborator, clause, (where, edges), env, unbound)
         if axis is None:
             failed = True
             axis = Axis(constant(0), constant(0), clause.span)
@@ -100,6 +107,16 @@ def _inferred_range(
             )
             return None
     return first
+
+
+def _is_used(name: str, where: Iterable[tree.Expression]) -> bool:
+    """Whether an index stands on an axis somewhere."""
+    return any(
+        isinstance(part, tree.Name) and part.name == name
+        for expression in where
+        for use in _uses(expression, name)
+        for part in use.subscripts
+    )
 
 
 def _on_broken_arrays(
@@ -172,14 +189,18 @@ def _axis(
 ) -> Axis | None:
     if isinstance(base, tree.Name) and base.name not in env.arguments:
         variable = elaborator.scope.variables.get(base.name)
-        if variable is None or number >= len(variable.shape):
+        if variable is None:
+            return elaborator.scope.axes.get((base.name, number))
+        if number >= len(variable.shape):
             return None
         return Axis(variable.origin[number], variable.shape[number], span)
     with elaborator.quietly():
         value = elaborator.value(base, env)
     if value.broken or number >= len(value.shape):
         return None
-    return Axis(constant(0), value.shape[number], span)
+    origins = origins_behind(elaborator, base, env)
+    lower = origins[number] if origins else constant(0)
+    return Axis(lower, lower + value.shape[number], span)
 
 
 def _shifted(

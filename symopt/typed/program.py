@@ -11,7 +11,9 @@ from typing import Literal
 
 from symopt.primitives.record import Elementwise
 from symopt.source import Source, Span
-from symopt.types import Integer, Range
+from symopt.syntax.tree import Packing
+from symopt.typed.packing import stored_shape
+from symopt.types import Integer, Range, Step
 
 
 def _place() -> Span:
@@ -70,17 +72,23 @@ class Apply:
     span: Span = _place()
 
 
-ReductionName = Literal["sum", "prod", "max", "min", "logsumexp"]
+ReductionName = Literal[
+    "sum", "prod", "max", "min", "logsumexp", "inverse", "cholesky", "determinant", "logdet"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Reduce:
-    """`body` reduced over loops of its own; a filter has already selected the identity."""
+    """`body` reduced over loops of its own; a filter has already selected the identity.
+
+    Where that makes a matrix of a matrix, this is its element `at` a row and a column.
+    """
 
     reduction: ReductionName
     loops: tuple[Range, ...]
     body: Scalar
     span: Span = _place()
+    at: tuple[Integer, ...] = field(default=(), kw_only=True)
 
 
 Scalar = Number | Count | Read | Sum | Product | IntegerPower | Apply | Reduce
@@ -120,7 +128,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """An array of unknowns; `init`, `lower` and `upper` name setup definitions."""
+    """An array of unknowns; `init`, `lower` and `upper` name setup definitions.
+
+    With a packing, only some entries of the last two axes are unknowns; starts and bounds are given
+    for all of them.
+    """
 
     name: str
     shape: tuple[Integer, ...]
@@ -128,7 +140,13 @@ class Param:
     lower: Side | None
     upper: Side | None
     description: str | None
-    span: Span = _place()
+    packing: Packing | None
+    span: Span = field(kw_only=True, compare=False, repr=False)
+
+    @property
+    def stored_shape(self) -> tuple[Integer, ...]:
+        """The shape of the unknowns, as they stand in the flat vector."""
+        return self.shape if self.packing is None else stored_shape(self.packing, self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +159,28 @@ class RandomDraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What only data can tell: the state that a recurrence reads at `place` comes before `step`.
+
+    That is over `loops`; with `backward`, it comes after.
+    """
+
+    place: Integer
+    step: Integer
+    loops: tuple[Range, ...]
+    backward: bool
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """`name[target] = body` (or `+=`) for every point of `axes`; `shape` bounds the target.
 
     `origin` is the least index of each axis as written: a definition over `range(1, n)` has no
     element 0; `target` and `shape` count from the origin.
     `auxiliary` definitions were introduced to share a value and have no name in the file.
+    A name may have several definitions, its cases. Definitions that need each other stand side by
+    side and share `steps`, which the first of their axes take one after another.
     """
 
     name: str
@@ -159,16 +193,22 @@ class Definition:
     auxiliary: bool
     mark: Literal["model", "residual", "report"] | None
     description: str | None
-    span: Span = _place()
+    steps: tuple[Step, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    span: Span = field(kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A stable form taken in place of what is written at `span`, as a rule in words."""
+    """A stable form taken in place of what is written at `span`, as a rule in words.
+
+    `through` are the definitions that had to be looked into, where the rest of it is written.
+    """
 
     span: Span
     before: str
     after: str
+    through: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,7 +227,8 @@ class Program:
     least_squares: bool  # the objective is the plain sum of squares of all residuals
     sample: str | None
     rewrites: tuple[Rewrite, ...] = ()
+    sources: tuple[Source, ...] = field(default=(), repr=False)  # this file, then those imported
 
     def marked(self, *marks: str) -> tuple[str, ...]:
         """Names of the definitions with one of these marks, in source order."""
-        return tuple(d.name for d in self.definitions if d.mark in marks)
+        return tuple(dict.fromkeys(d.name for d in self.definitions if d.mark in marks))

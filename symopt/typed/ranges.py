@@ -15,6 +15,8 @@ from symopt.types import (
     Range,
     Remainder,
     constant,
+    depends_on,
+    index,
 )
 
 
@@ -83,3 +85,23 @@ def inside(
     low = least(place, ranges, sizes) - lower
     high = upper - 1 - greatest(place, ranges, sizes)
     return nonnegative(low) and nonnegative(high)
+
+
+def never_negative(value: Integer, ranges: Mapping[str, Range]) -> bool:
+    """Whether this is certain to be at least 0 for every point of the loops.
+
+    Each index takes its worst end, inner loops first: `a - b` is at least 1 for b in range(a).
+    """
+    while names := value.indices & ranges.keys():
+        name = next((name for name in names if _is_innermost(name, names, ranges)), None)
+        slope = dict(value.terms).get((Index(name),), 0) if name is not None else 0
+        if name is None or slope == 0 or name in (value - slope * index(name)).indices:
+            return False
+        loop = ranges[name]
+        value = value.substitute({name: loop.lower if slope > 0 else loop.upper - 1})
+    return nonnegative(value)
+
+
+def _is_innermost(name: str, names: frozenset[str], ranges: Mapping[str, Range]) -> bool:
+    """Whether no range of the others depends on this index."""
+    return not any(name in depends_on(frozenset({other}), ranges) for other in names - {name})

@@ -71,6 +71,8 @@ def free_indices(scalar: Scalar) -> Iterator[str]:
                 yield from place.indices
         case Reduce(_, loops, body):
             own = {loop.index for loop in loops}
+            for place in scalar.at:
+                yield from place.indices
             yield from (name for name in free_indices(body) if name not in own)
             for loop in loops:
                 yield from (loop.lower.indices | loop.upper.indices) - own

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from symopt.diagnostics import Diagnostic
 from symopt.primitives import operators
 from symopt.source import Span
 from symopt.syntax import tree
@@ -46,30 +48,17 @@ class Points:
 def reduction(elaborator: Elaborator, expression: tree.Call, env: Environment) -> Value:
     """A call such as `sum(A, axis=0)` or `sum(x[i] for i)`."""
     name, span = expression.function, expression.span
-    for keyword in expression.keywords:
-        if keyword.name != "axis":
-            return elaborator.fail(
-                errors.unknown_keyword(name, keyword.name, keyword.span, ("axis",)), span
-            )
+    mistake = misused_reduction(expression)
+    if mistake is not None:
+        return elaborator.fail(mistake, span)
     build = REDUCTIONS[name]
-    arguments = expression.arguments
-    generator = next(iter(arguments), None)
-    if isinstance(generator, tree.Generator):
-        if len(arguments) > 1 or expression.keywords:
-            expected = "either one `for` or arrays with `axis=`"
-            return elaborator.fail(
-                errors.wrong_arguments(name, expected, len(arguments), span), span
-            )
-        points = _generator_points(elaborator, generator, env)
+    first = expression.arguments[0]
+    if isinstance(first, tree.Generator):
+        points = _generator_points(elaborator, first, env)
         return broken_value(span) if points is None else scalar_value(build(points), span)
     if name == "dot":
         return _dot(elaborator, expression, env)
-    if len(arguments) != 1:
-        return elaborator.fail(
-            errors.wrong_arguments(name, "one array", len(arguments), span), span
-        )
-    assert not isinstance(arguments[0], tree.Generator)
-    value = elaborator.value(arguments[0], env)
+    value = elaborator.value(first, env)
     if value.broken:
         return value
     if not value.shape:
@@ -78,6 +67,23 @@ def reduction(elaborator: Elaborator, expression: tree.Call, env: Environment) -
     if expression.keywords and axis is None:
         return broken_value(span)
     return over_axes(elaborator, value, axis, build, span)
+
+
+def misused_reduction(call: tree.Call) -> Diagnostic | None:
+    """What is wrong with the arguments of a reduction, whatever their values are."""
+    name, arguments, span = call.function, call.arguments, call.span
+    for keyword in call.keywords:
+        if keyword.name != "axis":
+            return errors.unknown_keyword(name, keyword.name, keyword.span, ("axis",))
+    if any(isinstance(argument, tree.Generator) for argument in arguments):
+        if len(arguments) == 1 and not call.keywords:
+            return None
+        expected = "either one `for` or arrays with `axis=`"
+        return errors.wrong_arguments(name, expected, len(arguments), span)
+    count, expected = (2, "two arrays") if name == "dot" else (1, "one array")
+    if len(arguments) != count:
+        return errors.wrong_arguments(name, expected, len(arguments), span)
+    return None
 
 
 def over_axes(
@@ -191,26 +197,47 @@ def _norm(points: Points) -> Scalar:
     return Apply(operators.root, (_squares(points),), points.span)
 
 
-REDUCTIONS: dict[str, Callable[[Points], Scalar]] = {
-    "sum": _sum,
-    "mean": _mean,
-    "prod": _plain("prod", 1.0),
-    "max": _plain("max", float("-inf")),
-    "min": _plain("min", float("inf")),
-    "logsumexp": _plain("logsumexp", float("-inf")),
-    "norm": _norm,
-    "sumsq": _squares,
-    "dot": _sum,
+@dataclass(frozen=True, slots=True)
+class Reducer:
+    """A reduction: what it is, and how it is built over its points."""
+
+    summary: str
+    derivative: str  # by one element x
+    empty: str  # its value over nothing
+    build: Callable[[Points], Scalar]
+
+    def __call__(self, points: Points) -> Scalar:
+        return self.build(points)
+
+
+REDUCTIONS: dict[str, Reducer] = {
+    "sum": Reducer("the sum", "1", "0", _sum),
+    "mean": Reducer("the sum over the number of elements kept", "1 / count", "nan", _mean),
+    "prod": Reducer(
+        "the product", "the product of the others, at zeros too", "1", _plain("prod", 1.0)
+    ),
+    "max": Reducer(
+        "the largest element", "1 for the first largest, else 0", "-inf", _plain("max", -math.inf)
+    ),
+    "min": Reducer(
+        "the smallest element", "1 for the first smallest, else 0", "inf", _plain("min", math.inf)
+    ),
+    "logsumexp": Reducer(
+        "log(sum(exp(x))), for numbers of any size",
+        "exp(x - logsumexp)",
+        "-inf",
+        _plain("logsumexp", -math.inf),
+    ),
+    "norm": Reducer("sqrt(sum(x^2))", "x / norm, 0 where the norm is 0", "0", _norm),
+    "sumsq": Reducer("sum(x^2)", "2 x", "0", _squares),
+    "dot": Reducer(
+        "`a @ b`; with `axis=`, the sum of products along it", "the other factor", "0", _sum
+    ),
 }
 
 
 def _dot(elaborator: Elaborator, expression: tree.Call, env: Environment) -> Value:
     """`dot(a, b)` is `a @ b`; with `axis=` the sum of the products along that axis."""
-    if len(expression.arguments) != 2:
-        found = len(expression.arguments)
-        return elaborator.fail(
-            errors.wrong_arguments("dot", "two arrays", found, expression.span), expression.span
-        )
     first, second = expression.arguments
     assert not isinstance(first, tree.Generator) and not isinstance(second, tree.Generator)
     left, right = elaborator.value(first, env), elaborator.value(second, env)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
+from symopt.diagnostics import Diagnostic
 from symopt.source import Span
 from symopt.syntax import tree
+from symopt.typed import errors, function_errors
+from symopt.typed.packing import stored_shape
 from symopt.typed.program import DimInfo
 from symopt.typed.values import Value
 from symopt.types import Integer, Range
@@ -14,7 +17,7 @@ from symopt.types import Integer, Range
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A tensor by name. `index_of` marks integer data.
+    """A tensor by name. `index_of` marks integer data, `packing` a parameter that has one.
 
     Per axis, indices run from `origin` up to, not including, `shape`.
     """
@@ -24,11 +27,17 @@ class Variable:
     origin: tuple[Integer, ...]
     index_of: Integer | None
     span: Span
+    packing: tree.Packing | None = None
+
+    @property
+    def extents(self) -> tuple[Integer, ...]:
+        """How many elements there are per axis."""
+        return tuple(end - low for end, low in zip(self.shape, self.origin, strict=True))
 
     @property
     def stored_shape(self) -> tuple[Integer, ...]:
-        """How many elements there are per axis."""
-        return tuple(end - low for end, low in zip(self.shape, self.origin, strict=True))
+        """How many elements are stored per axis: of a packed parameter, its unknowns alone."""
+        return self.extents if self.packing is None else stored_shape(self.packing, self.extents)
 
 
 @dataclass(slots=True)
@@ -40,8 +49,13 @@ class Scope:
     functions: dict[str, tree.FunctionDefinition] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)  # names whose definition failed
     later: dict[str, Span] = field(default_factory=dict)  # definitions still to come
+    functions_later: dict[str, Span] = field(default_factory=dict)
     defining: str | None = None  # the definition at hand
-    imports: bool = False  # whether functions may come from another file
+    # Axes of what is being defined, by name and number, as far as they are known:
+    axes: dict[tuple[str, int], Axis] = field(default_factory=dict)
+    imports: bool = False  # whether functions may come from a file that could not be read
+    # What imported files declare for themselves, by file: it does not come with their functions.
+    elsewhere: dict[str, dict[str, Span]] = field(default_factory=dict)
 
     @property
     def names(self) -> set[str]:
@@ -55,16 +69,31 @@ class Scope:
         function = self.functions.get(name)
         return function.name_span if function else None
 
+    def unknown_name(self, name: tree.Name, known: Iterable[str]) -> Diagnostic:
+        """What to say of a name that means nothing here, where `known` ones do."""
+        declared = self.elsewhere.get(name.span.source.name, {}).get(name.name)
+        if declared is not None:
+            return function_errors.name_of_other_file(name.name, name.span, declared)
+        return errors.unknown_name(name.name, name.span, known)
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What is local to one expression: indices that run, and arguments of the function it is in."""
+    """What is local to one expression: indices that run, and what the function it is in knows.
+
+    `arguments` are also its local definitions; `origins` has the least indices of these.
+    """
 
     indices: Mapping[str, Integer] = field(default_factory=dict)
     arguments: Mapping[str, Value] = field(default_factory=dict)
+    origins: Mapping[str, tuple[Integer, ...]] = field(default_factory=dict)
 
     def with_index(self, name: str, value: Integer) -> Environment:
-        return Environment({**self.indices, name: value}, self.arguments)
+        return replace(self, indices={**self.indices, name: value})
+
+    def with_local(self, name: str, value: Value, origin: tuple[Integer, ...] = ()) -> Environment:
+        arguments = {**self.arguments, name: value}
+        return replace(self, arguments=arguments, origins={**self.origins, name: origin})
 
 
 @dataclass(frozen=True, slots=True)

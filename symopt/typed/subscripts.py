@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from symopt.source import Span
 from symopt.syntax import tree
 from symopt.typed import errors, index_errors
-from symopt.typed.program import Count, Read, Scalar
+from symopt.typed.program import Count, Number, Read, Scalar
 from symopt.typed.ranges import greatest, inside, least, nonnegative
-from symopt.typed.scope import Environment, Variable
+from symopt.typed.scope import Environment
 from symopt.typed.values import Place, Value, broken_value
 from symopt.types import Clamp, Integer, atom, constant
 
@@ -53,8 +53,13 @@ def _integer(
     value = elaborator.value(expression, env)
     if value.broken:
         return None
-    if not value.shape and isinstance(value.scalar, Count):
-        return value.scalar.value
+    if not value.shape:
+        match value.scalar:
+            case Count(whole):
+                return whole
+            # A function that uses an argument as an index may be given a number: `row(2)`.
+            case Number(number) if isinstance(expression, tree.Name) and number.is_integer():
+                return constant(int(number))
     text = expression.span.text
     what = f"`{text}`, a real number" if len(text) <= 30 else "a real number"
     if value.shape:
@@ -166,13 +171,13 @@ def subscript(elaborator: Elaborator, expression: tree.Subscript, env: Environme
     if len(expression.subscripts) > len(base.shape):
         found = len(expression.subscripts)
         return elaborator.fail(errors.too_many_subscripts(name, base.shape, found, span), span)
-    variable = variable_behind(elaborator, expression.base, env)
+    origins = origins_behind(elaborator, expression.base, env)
     fixed: list[Integer | None] = []  # None keeps the axis
     kept: list[tuple[Integer, Integer]] = []  # per kept axis where it starts and its old size
     shape: list[Integer] = []
     failed = False
     for number, part in enumerate(expression.subscripts):
-        origin = variable.origin[number] if variable else constant(0)
+        origin = origins[number] if origins else constant(0)
         extent = base.shape[number]
         axis = origin, origin + extent
         if isinstance(part, tree.Slice):
@@ -224,10 +229,13 @@ def _element(
     return at
 
 
-def variable_behind(
+def origins_behind(
     elaborator: Elaborator, base: tree.Expression, env: Environment
-) -> Variable | None:
-    """The tensor that a name stands for, if it is one."""
-    if isinstance(base, tree.Name) and base.name not in env.arguments:
-        return elaborator.scope.variables.get(base.name)
-    return None
+) -> tuple[Integer, ...]:
+    """The least indices of the tensor that a name stands for; () where they are all 0."""
+    if not isinstance(base, tree.Name):
+        return ()
+    if base.name in env.arguments:
+        return env.origins.get(base.name, ())
+    variable = elaborator.scope.variables.get(base.name)
+    return variable.origin if variable else ()

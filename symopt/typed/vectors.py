@@ -1,16 +1,18 @@
-"""Functions of vectors, along the last axis: softmax, log_softmax, cross_entropy, kl."""
+"""Functions of vectors, along the last axis: softmax, log_softmax, cross_entropy, kl, rotate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symopt.primitives import operators
 from symopt.primitives.registry import PRIMITIVES
 from symopt.source import Span
-from symopt.typed import errors, index_errors
+from symopt.typed import errors, index_errors, matrices
 from symopt.typed.program import Apply, Count, Number, Product, Scalar, Sum
 from symopt.typed.reductions import REDUCTIONS, over_axes
+from symopt.typed.rotations import rotate
 from symopt.typed.sharing import shared
 from symopt.typed.subscripts import placed
 from symopt.typed.values import Place, Value, mapped
@@ -93,10 +95,75 @@ def _rows(
     return over_axes(elaborator, product, len(a.shape) - 1, REDUCTIONS["sum"], span)
 
 
-# By name: how many arrays they take, and what they make of these.
-VECTOR_FUNCTIONS: dict[str, tuple[int, Callable[..., Value]]] = {
-    "softmax": (1, _softmax),
-    "log_softmax": (1, _log_softmax),
-    "cross_entropy": (2, _cross_entropy),
-    "kl": (2, _kl),
+@dataclass(frozen=True, slots=True)
+class VectorFunction:
+    """A function of arrays: what it takes, what it is, and what it makes of their values."""
+
+    arguments: tuple[str, ...]
+    summary: str
+    derivative: str
+    build: Callable[..., Value]
+
+
+VECTOR_FUNCTIONS: dict[str, VectorFunction] = {
+    "softmax": VectorFunction(
+        ("v",),
+        "exp(v) / sum(exp(v)) along the last axis, for numbers of any size",
+        "y_i ([i = j] - y_j)",
+        _softmax,
+    ),
+    "log_softmax": VectorFunction(
+        ("v",),
+        "v - logsumexp(v) along the last axis",
+        "[i = j] - softmax(v)_j",
+        _log_softmax,
+    ),
+    "cross_entropy": VectorFunction(
+        ("logits", "label"),
+        "-log_softmax(logits)[label], a number a row; a row of probabilities may stand for a label",
+        "softmax(logits)_j - [j = label]",
+        _cross_entropy,
+    ),
+    "kl": VectorFunction(
+        ("p", "q"),
+        "sum(p * log(p / q)) along the last axis; an element with p = 0 counts 0",
+        "by p: log(p / q) + 1; by q: -p / q; 0 where p = 0, by p too",
+        _kl,
+    ),
+    "rotate": VectorFunction(
+        ("w", "x"),
+        "the 3-vector x turned by the angle-axis vector w; axes before the last are broadcast",
+        "smooth everywhere, at w = 0 too",
+        rotate,
+    ),
+    "inv": VectorFunction(
+        ("M",),
+        "the inverse of a square matrix; nan where that is singular",
+        "dX = -X dM X",
+        matrices.inverse,
+    ),
+    "det": VectorFunction(
+        ("M",),
+        "the determinant",
+        "dy = y trace(inv(M) dM), which is not finite at a singular matrix",
+        matrices.determinant,
+    ),
+    "logdet": VectorFunction(
+        ("M",),
+        "log(det(M)) for a determinant of any size; nan where that is negative, -inf where it is 0",
+        "dy = trace(inv(M) dM)",
+        matrices.log_determinant,
+    ),
+    "cholesky": VectorFunction(
+        ("M",),
+        "the lower triangular L with L @ L.T = (M + M.T)/2; nan where that is not positive definite",
+        "dL = L P(inv(L) dM inv(L.T)), for symmetric dM; P keeps the lower triangle, half its diagonal",
+        matrices.cholesky,
+    ),
+    "solve": VectorFunction(
+        ("A", "b"),
+        "x with A @ x = b, for a vector b or the columns of a matrix b",
+        "dx = inv(A) (db - dA x)",
+        matrices.solve,
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import assert_never
 
 from symopt.syntax import tree
@@ -38,6 +38,17 @@ def children(node: Node) -> tuple[Node, ...]:
             return elements
         case _:
             assert_never(node)
+
+
+def depth_of_calls(node: Node, functions: Container[str]) -> int:
+    """How deep inside an expression some of these functions are called."""
+    deepest, pending = 0, [(node, 1)]
+    while pending:
+        part, level = pending.pop()
+        if isinstance(part, tree.Call) and part.function in functions:
+            deepest = max(deepest, level)
+        pending.extend((child, level + 1) for child in children(part))
+    return deepest
 
 
 def names(node: Node) -> Iterator[tree.Name]:

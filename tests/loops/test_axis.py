@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symopt.loops.axis import align, lead_of, sample_dims, written
+from symopt.loops.axis import align, lead_of, sample_dims
 from tests.support.loops import statements_of
 
 LOGISTIC = """\

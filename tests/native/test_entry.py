@@ -274,8 +274,9 @@ def test_vectors_of_another_shape_are_refused(problem: symopt.Problem, shape: An
     for _ in range(2):
         with pytest.raises(symopt.DataError, match=r"p must have shape \(5,\), found"):
             problem.value(wrong)
-        with pytest.raises(symopt.DataError, match=r"v must have shape \(5,\), found"):
-            problem.hvp(P, wrong)
+        if shape != (5, 1):  # a vector as the only column of a matrix is one of many
+            with pytest.raises(symopt.DataError, match=r"v must have shape \(5,\), found"):
+                problem.hvp(P, wrong)
         with pytest.raises(symopt.DataError, match=r"u must have shape \(7,\), found"):
             problem.vjp(P, wrong)
 

@@ -280,6 +280,9 @@ CONDITIONED = frozenset(
         "digamma",
         "polygamma",
         "sinc_derivative",
+        "rotation_cosine",
+        "rotation_sine",
+        "rotation_rest",
     ]
 )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy import special, stats
+from scipy.spatial.transform import Rotation
 
 Arrays = dict[str, Any]
 
@@ -523,3 +524,186 @@ def functions_in_sums(v):
 def model_and_prior(v):
     logs = special.log_softmax(v.X @ v.W.T, axis=1)
     return -np.mean(logs[np.arange(5), v.label]) + 0.01 * np.sum(v.W**2)
+
+
+@case(X=(5, 3), group=np.array([1, 0, 0, 1, 1]))
+def packed_lower(v):
+    own = v.L[v.group]
+    y = np.einsum("iab,ib->ia", own, v.X)
+    column = np.einsum("iab,ia->ib", own, v.X)
+    before = np.hstack([np.zeros((5, 1)), own[:, :-1, 0]])
+    assert not np.triu(v.L, 1).any()
+    return (
+        np.sum(y**2)
+        + 15  # nothing above the diagonal
+        + np.sum(column * before * y)
+        + np.sum(np.exp(v.L))
+        + np.sum((v.L[0].T @ v.L[1]) ** 2)
+    )
+
+
+@case(X=(5, 3), row=np.array([2, 0, 1, 2, 1]), col=np.array([1, 2, 1, 0, 0]))
+def packed_strict_lower(v):
+    z = v.X + v.X @ v.S.T
+    picked = v.S[v.row, v.col] * v.X[:, 0]
+    r = z - v.X**2 @ v.S.T
+    squares = np.sum(v.S**2)
+    return (
+        np.sum(np.exp(z / 4))
+        + np.sum(picked**3)
+        + np.sum(r**2)
+        + np.linalg.norm(v.S[1:, 0])
+        + squares
+    )
+
+
+@case(X=(5, 3), start=(3, 3))
+def packed_symmetric(v):
+    assert (v.A == v.A.T).all()
+    q = np.einsum("ia,ab,ib->i", v.X, v.A, v.X)
+    upper = v.X @ np.triu(v.A).sum(0)
+    return (
+        np.mean(np.logaddexp(0, q))
+        + np.sum(upper**2) / 8
+        + np.sum(v.A @ v.A * v.A)
+        + np.prod(v.A[0])
+    )
+
+
+# ── functions with bodies, imports, rotations ────────────────────────────────────────────────
+
+
+def rotate2(t, x):
+    return np.array([np.cos(t) * x[0] + np.sin(t) * x[1], np.cos(t) * x[1] - np.sin(t) * x[0]])
+
+
+@case(t=(5,), P=(5, 2), label=np.array([0, 2, 2, 0, 1]))
+def function_bodies(v):
+    def histogram(u, weight):
+        h = np.zeros(3)
+        np.add.at(h, v.label, u * weight + 1)
+        d = np.diff(u)
+        rest = np.sum(d**2) + np.sum(d[u[1:] > 0]) + np.sum(u) ** 2 + d[0]
+        return h * u.size + rest
+
+    def both(a, b):
+        return (rotate2(a, b) + rotate2(-a, b)) * 4.0
+
+    def lower(x):
+        return np.tril(np.outer(x, x), -1)
+
+    n = range(5)
+    i, j = np.indices((5, 5))
+    y = np.array([rotate2(v.t[k] * v.s, v.P[k])[0] for k in n])
+    turned = [rotate2(v.w[k], v.P[k]) for k in n]
+    return (
+        sum(y[k] * turned[k][1] for k in n if v.P[k, 0] > 0)
+        + sum(both(v.w[k], v.P[k]) @ v.P[k] for k in n)
+        + np.sum(histogram(v.w * y, 2) ** 2)
+        + sum(histogram(v.w * k, v.s)[1] for k in range(2))
+        + sum(np.sum(lower(v.w * k) * (i + j)) for k in range(3))
+        + sum(rotate2(v.t[k - 1], v.P[k - 1])[1] * v.w[k] if k > 0 else v.w[k] for k in n)
+    )
+
+
+@case(X=(4, 3))
+def imports(v):
+    def turn(t, x):
+        return x * np.cos(t) + 3
+
+    total = 0.0
+    for x in v.X:
+        at = turn(v.w[2], Rotation.from_rotvec(v.w).apply(x))
+        total += np.sum((at[:2] / (at[2] + 30) * v.scale) ** 2) + np.sum(turn(v.w[0], x)[:2])
+    return total
+
+
+@case(X=(5, 3), cam=np.array([0, 1, 1, 0, 1]), m=2)
+def rotations(v):
+    def turned(w, x):
+        return Rotation.from_rotvec(w).apply(x)
+
+    a = turned(v.w[v.cam], v.X) * np.arange(1, 4)
+    b = turned(v.w[0], v.X) + turned(v.u, v.X[0])
+    c = turned(v.w[v.cam[0]], turned(v.u, v.w[1]))
+    return np.sum(a**2) + np.sum(b * a) + np.sum(c) + np.sum(turned(v.u - v.w[1], [1.0, 2, 3]))
+
+
+# ── recurrences and cases ────────────────────────────────────────────────────────────────────
+
+
+@case(u=(5, 11, 2), y=(11,), k=4)
+def recurrent_network(v):
+    h = np.zeros((11, 4))
+    for u in v.u:
+        h = np.tanh(h @ v.W.T + u @ v.V.T)
+    return np.mean((h @ v.w - v.y) ** 2)
+
+
+@case(x=(7,), A=(3, 3))
+def several_states(v):
+    p, q, s = [v.v[1]], [1.0], [v.v]
+    for x in v.x[1:]:
+        p.append(v.a * q[-1] + x)
+        q.append(max(v.c * p[-1], q[-1] / 2) + np.sum(s[-1] ** 2) / 10)
+        s.append(special.softmax(v.A @ s[-1] * p[-1] + v.v))
+    return np.sum(np.square(p)) + special.logsumexp(q) + np.sum(s[-1] * v.v)
+
+
+@case(y=(9,))
+def second_order(v):
+    f = [v.f0[0], v.f0[1]]
+    for _ in range(7):
+        f.append(v.a * f[-1] + v.b * f[-2] ** 2)
+    return np.sum((np.array(f) - v.y) ** 2)
+
+
+@case(y=(6,))
+def backward_steps(v):
+    total, g = 0.0, v.e
+    for y in v.y[::-1]:
+        g = np.sin(v.a * g) + y
+        total += g**2
+    return total
+
+
+@case(parent=np.array([0, 0, 1, 1, 0, 4, 5]), offset=(7, 2))
+def tree_of_states(v):
+    turn, at = [v.angle[0]], [v.offset[0]]
+    for j in range(1, 7):
+        turn.append(turn[v.parent[j]] + v.angle[j])
+        c, s = np.cos(turn[j]), np.sin(turn[j])
+        at.append(at[v.parent[j]] + np.array([[c, -s], [s, c]]) @ v.offset[j])
+    return np.sum((at[6] - 1) ** 2) + np.sum(np.square(at))
+
+
+def positive_definite(rng: np.random.Generator) -> Arrays:
+    a = rng.standard_normal((10, 4, 4))
+    return {"A": a @ a.transpose(0, 2, 1)}
+
+
+def two_index_steps(v):
+    factor = np.linalg.cholesky(v.A + v.shift * np.eye(4))
+    return np.sum(np.log(np.diagonal(factor, axis1=1, axis2=2))) + np.sum(factor**2)
+
+
+CASES["two_index_steps"] = Case(positive_definite, two_index_steps)
+
+
+@case(x=(5, 9), K=2)
+def layers_and_steps(v):
+    h, total = np.zeros((3, 9)), 0.0
+    for x in v.x:
+        h[0] = x
+        for layer in (1, 2):
+            h[layer] = np.tanh(v.w[layer - 1] * h[layer - 1] + v.v[layer - 1] * h[layer])
+        total += np.sum((h[2] - x) ** 2)
+    return total
+
+
+@case(y=(8,))
+def cases(v):
+    d = np.empty(8)
+    d[0], d[-1] = v.w[0], 2 * v.w[-1]
+    d[1:-1] = v.w[2:] - 2 * v.w[1:-1] + v.w[:-2]
+    return np.sum((d - v.y) ** 2)

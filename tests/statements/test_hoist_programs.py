@@ -152,12 +152,9 @@ def _operations(problem: Problem, program: Program) -> int:
 def _large_mixture() -> Problem:
     rng = np.random.default_rng(1)
     d, k = 10, 25
-    pos = np.zeros((d, d), dtype=int)
-    rows, columns = np.tril_indices(d, -1)
-    pos[rows, columns] = d + np.arange(len(rows))
     text = (Path(__file__).parents[1] / "programs" / "adbench" / "gmm.sym").read_text()
     x = rng.normal(size=(4000, d))
-    return symopt.parse(text).bind(x=x, pos=pos, gamma=1.0, m=0, K=k, q=d * (d + 1) // 2)
+    return symopt.parse(text).bind(x=x, gamma=1.0, m=0, K=k)
 
 
 def _large_bundle() -> Problem:

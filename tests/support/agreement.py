@@ -49,7 +49,7 @@ def evaluated(
     values = evaluate(program, problem.dims, given).tensors
     parts = []
     for key in program.outputs:
-        shape = problem._shape(program.tensors[key].shape)
+        shape = problem._calls.kernels.shape(program.tensors[key].shape)
         parts.append(np.ravel(values.get(key, np.zeros(shape))))
     return np.concatenate([*parts, np.zeros(0)])
 
@@ -57,7 +57,7 @@ def evaluated(
 def _weights(problem: Problem, u: np.ndarray | None) -> dict[str, np.ndarray]:
     task, found, start = problem.model.stages.task, {}, 0
     for name in task.cut if u is not None else ():
-        shape = problem._shape(task.program.tensors[name].shape)
+        shape = problem._calls.kernels.shape(task.program.tensors[name].shape)
         size = int(np.prod(shape, dtype=int))
         found[weight(name)] = u[start : start + size].reshape(shape)
         start += size

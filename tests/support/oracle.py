@@ -37,7 +37,7 @@ class Oracle:
         self.rows = Layout({name: self.shape(name) for name in self.task.cut})
 
     def shape(self, name: str) -> tuple[int, ...]:
-        return self.problem._shape(self.task.program.tensors[name].shape)
+        return self.problem._calls.kernels.shape(self.task.program.tensors[name].shape)
 
     def parts(self, p: Vector) -> dict[str, Vector]:
         """Parameters by name, of a real or complex flat vector."""

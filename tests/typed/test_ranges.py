@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from symopt.typed.ranges import greatest, inside, least
+from symopt.typed.ranges import greatest, inside, least, never_negative
 from symopt.types import Clamp, Integer, Range, atom, constant, dim, evaluate, index
 
 N, M = dim("n"), dim("m")
@@ -57,3 +57,14 @@ def test_inside_is_proven_for_every_size() -> None:
     assert not inside(ROW + 1, zero, N, RANGES, {})
     assert not inside(ROW - 2, zero, N, RANGES, {})
     assert not inside(ROW, zero, M, RANGES, {})
+
+
+def test_differences_of_dependent_indices() -> None:
+    certain = [ROW - J - 1, J, N - J - 2, 2 * ROW - 2 * J - 2, N - 1 - ROW, ROW - 1]
+    for value in certain:
+        assert min(values(value)) >= 0
+        assert never_negative(value, RANGES), value
+    for value in [J - 1, ROW - J - 2, J - ROW, ROW * J, N - ROW - 2, M, ROW // constant(2)]:
+        assert never_negative(value, RANGES) <= (min(values(value)) >= 0)
+    assert not never_negative(ROW - J - 2, RANGES)
+    assert not never_negative(M - 1, RANGES)

@@ -97,6 +97,7 @@ class _Factoring:
         for statement in self.program.statements:
             writers.setdefault(statement.target, []).append(statement)
         given = {name for name in writers if name in self.program.outputs or readers[name] != 1}
+        given |= {statement.target for statement in self.program.statements if statement.steps}
         removed: set[str] = set()
         statements: list[Statement] = []
         for statement in self.program.statements:
@@ -176,7 +177,7 @@ class _Factoring:
 
     def _sample(self, statement: Statement) -> Range | None:
         """The loop over samples that a sum is over, if no other loop depends on it."""
-        if statement.reduction != "sum":
+        if statement.reduction != "sum" or statement.steps:
             return None
         bounds = (edge.indices for loop in statement.loops for edge in (loop.lower, loop.upper))
         moving = frozenset[str]().union(*bounds)

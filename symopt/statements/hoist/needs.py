@@ -130,7 +130,7 @@ class Needs:
 
 def is_settled(statement: Statement, options: Hoisting) -> bool:
     """Whether it is plain that nothing will be taken out of a statement."""
-    if not statement.loops or isinstance(statement.expression, sympy.Symbol):
+    if statement.steps or not statement.loops or isinstance(statement.expression, sympy.Symbol):
         return True
     if any(map(options.sampled, statement.loops)):
         return False

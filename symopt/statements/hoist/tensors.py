@@ -119,6 +119,8 @@ class _Shrinking:
     def _plain(self, target: str, writers: list[Statement]) -> bool:
         """Whether every statement visits every element, each element's points in one place."""
         shape = self.tensors[target].shape
+        if any(writer.steps for writer in writers):
+            return False
         for writer in writers:
             ranges = {loop.index: loop for loop in writer.loops}
             names = [place.index for place in writer.map]
@@ -148,6 +150,9 @@ class _Shrinking:
             support = support_of(found | reduced, ranges, groups)
             known = on_axes(_axes(writer))
             total |= {axis(_axes(writer)[name]) for name in support.loops - reduced}
+            if writer.of_matrix:  # of which each element is another
+                inner = {loop.index for loop in writer.loops} - {x.index for x in writer.around}
+                total |= {axis(_axes(writer)[name]) for name in inner - reduced}
             total |= {_entry_at(entry, known) for entry in support.entries}
         return support_of(total, {}, groups)
 
@@ -221,7 +226,7 @@ class _Shrinking:
             expression,
             used_reads(expression, reads.values()),
             winner,
-            writer.span,
+            span=writer.span,
         )
 
 

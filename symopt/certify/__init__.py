@@ -1,0 +1,9 @@
+"""Certification: every compiled derivative beside oracles that owe nothing to it."""
+
+from __future__ import annotations
+
+from symopt.certify.check import check
+from symopt.certify.oracle import Oracle
+from symopt.certify.report import Comparison, Failure, Report
+
+__all__ = ["Comparison", "Failure", "Oracle", "Report", "check"]

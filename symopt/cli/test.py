@@ -1,0 +1,210 @@
+"""`symopt test`: every compiled derivative beside independent oracles, at several points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from symopt.cli.options import binding_options, color_option, program_argument
+from symopt.cli.program import load_program, parse_sizes, place_start
+from symopt.cli.refusal import NEGATIVE, Refusal, refusing
+from symopt.diagnostics import DataError, Diagnostic, Kind, ShapeError
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from rich.table import Table
+
+    from symopt.certify import Comparison, Report
+    from symopt.model import Model
+    from symopt.problem import Problem, Vector
+
+
+@click.command("test", short_help="Verify all derivatives against independent oracles.")
+@program_argument
+@binding_options
+@click.option(
+    "--points",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="How many points to check at: the start, then random ones.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of random data, points and directions.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="A table for every point.")
+@click.option("--json", "json_path", metavar="FILE", help="Write the report; - instead of text.")
+@color_option
+def command(
+    file: str,
+    data: tuple[str, ...],
+    params: tuple[str, ...],
+    dims: tuple[str, ...],
+    points: int,
+    seed: int,
+    verbose: bool,
+    json_path: str | None,
+) -> None:
+    """Verify every derivative compiled for the program FILE (- for standard input).
+
+    Values, gradients, Hessians, Jacobians, Gauss-Newton matrices and their products are compared
+    with complex steps, dual numbers, central differences and the NumPy evaluator, at the start (or
+    where --param says) and at random points around it. Data that is not given is random.
+
+    Exits with 1 when something is wrong; the definition and the read whose derivative is wrong are
+    named.
+    """
+    import numpy as np
+
+    model = load_program(file)
+    rng = np.random.default_rng(seed)
+    problem = _problem(model, data, dims, rng)
+    reports = _reports(problem, place_start(model, problem, params), rng, points, seed)
+    if json_path is not None:
+        from symopt.cli.result_file import write_json
+
+        write_json(json_path, _document(file, problem, seed, reports))
+    if json_path != "-":
+        _print(problem, reports, verbose)
+    if not all(report.ok for report in reports):
+        raise SystemExit(NEGATIVE)
+
+
+def _problem(model: Model, data: Sequence[str], dims: Sequence[str], rng: Generator) -> Problem:
+    """The program bound to the data given, and to random data for the rest."""
+    from symopt.certify.draws import random_problem
+    from symopt.cli.data import gather_data
+
+    sizes = parse_sizes(model, dims)
+    with refusing(DataError, ShapeError):
+        given = gather_data(model.data, data, complete=False) if data else {}
+        return random_problem(model, given, sizes, rng)
+
+
+def _reports(
+    problem: Problem, start: Vector | None, rng: Generator, count: int, seed: int
+) -> list[Report]:
+    """A report for each point; a refusal where there is none to look at."""
+    from symopt.certify.draws import random_points
+
+    points = list(random_points(problem, rng, count, start))
+    if not points:
+        why = problem.explain_nonfinite(problem.x0 if start is None else start)
+        raise Refusal([_nowhere_finite(why)])
+    return [problem.check(p, seed=seed + number) for number, p in enumerate(points)]
+
+
+def _nowhere_finite(why: str | None) -> Diagnostic:
+    return Diagnostic(
+        Kind.NONFINITE,
+        "nowhere-finite",
+        "no point was found where the objective and its derivatives are finite",
+        notes=(why,) if why else (),
+        help="give data with --data, and a point with --param",
+    )
+
+
+def _print(problem: Problem, reports: Sequence[Report], verbose: bool) -> None:
+    """The worst of each comparison over all points, or every point; then what failed."""
+    from rich.text import Text
+
+    from symopt.cli.fit_table import open_console
+
+    console = open_console()
+    dims = ", ".join(f"{name} = {size}" for name, size in problem.dims.items())
+    console.print(Text(f"{problem.n} parameters{f', {dims}' if dims else ''}", style="bold"))
+    if verbose:
+        for number, report in enumerate(reports):
+            console.print(Text(f"point {number + 1}", style="bold"))
+            console.print(_table(report.comparisons))
+    else:
+        console.print(_table(_worst(reports)))
+    for note in dict.fromkeys(note for report in reports for note in report.notes):
+        console.print(Text(f"note: {note}"))
+    failures = dict.fromkeys(str(f) for report in reports for f in report.failures)
+    for failure in failures:
+        console.print(Text(f"failed: {failure}", style="red"), soft_wrap=True)
+    good = sum(report.ok for report in reports)
+    words = "all functions agree with all oracles" if good == len(reports) else "FAILED"
+    style = "green" if good == len(reports) else "red"
+    console.print(Text(f"{words} at {good} of {len(reports)} points", style=style))
+
+
+def _worst(reports: Sequence[Report]) -> list[Comparison]:
+    """Of each function beside each oracle, the point with the greatest error for its tolerance."""
+    found: dict[tuple[str, str], Comparison] = {}
+    for report in reports:
+        for one in report.comparisons:
+            other = found.get((one.function, one.oracle))
+            if other is None or _badness(one) > _badness(other):
+                found[one.function, one.oracle] = one
+    return list(found.values())
+
+
+def _badness(comparison: Comparison) -> float:
+    if not comparison.compared:
+        return -1.0
+    return comparison.error / comparison.tolerance
+
+
+def _table(comparisons: Sequence[Comparison]) -> Table:
+    from rich.text import Text
+
+    from symopt.cli.fit_table import plain_table
+
+    numbers = ("largest error", "tolerance")
+    table = plain_table("function", "oracle", *numbers, "", numbers=numbers)
+    for one in comparisons:
+        style = "" if one.ok else "red"
+        table.add_row(one.function, one.oracle, *(Text(text, style=style) for text in one.cells))
+    return table
+
+
+def _document(
+    program: str, problem: Problem, seed: int, reports: Sequence[Report]
+) -> dict[str, object]:
+    """The same for machines."""
+    return {
+        "program": program,
+        "seed": seed,
+        "ok": all(report.ok for report in reports),
+        "max_error": max(report.max_error for report in reports),
+        "parameters": problem.n,
+        "dims": problem.dims,
+        "points": [
+            {
+                "ok": report.ok,
+                "max_error": report.max_error,
+                "comparisons": [_row(one) for one in report.comparisons],
+                "failures": [
+                    {
+                        "functions": failure.functions,
+                        "definition": failure.definition,
+                        "line": failure.line,
+                        "read": failure.read,
+                        "reason": failure.reason,
+                    }
+                    for failure in report.failures
+                ],
+                "notes": report.notes,
+            }
+            for report in reports
+        ],
+    }
+
+
+def _row(one: Comparison) -> dict[str, object]:
+    return {
+        "function": one.function,
+        "oracle": one.oracle,
+        "error": one.error if one.compared else None,
+        "tolerance": one.tolerance if one.compared else None,
+        "ok": one.ok,
+        "note": one.note,
+    }

@@ -1,0 +1,1 @@
+"""SymPy expressions as native functions: `symopt.lambdify`."""
