@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 
-.PHONY: run test check bench grammar clean
+.PHONY: run test check bench grammar docs clean
 
 run: $(STAMP)
 	$(BIN)/symopt fit examples/nist/misra1a.sym --data examples/nist/misra1a.csv
@@ -23,6 +23,10 @@ bench: $(STAMP)
 # Run after a change of grammar/symopt.lark: parse tables made beforehand save a tenth of a second.
 grammar: $(STAMP)
 	$(BIN)/python -m symopt.syntax.tables
+
+# Run after a change of a function's record: its line of docs/reference is made from it.
+docs: $(STAMP)
+	$(BIN)/python -m tests.support.reference_page
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -62,14 +62,15 @@ class Product:
     def slowly(self, p: Any, v: Any, *, out: Any = None) -> Any:
         """The product with anything that NumPy converts."""
         native = self._one.native
-        _, room = native.inputs.values()
+        _, vector_room = native.inputs.values()
         vectors = floats(v)
-        if vectors.ndim != 2 or len(vectors) != len(room):
+        if vectors.ndim != 2 or len(vectors) != len(vector_room):
             return self._one.slowly(p, vectors, out=out)
         point = floats(p)
         shape = sum(native.sizes), vectors.shape[1]
-        shared = out is not None and any(np.may_share_memory(out, a) for a in (point, vectors))
-        into = np.empty(shape) if out is None or shared else fitting(out, shape)
+        room = None if out is None else fitting(out, shape)
+        shared = room is not None and any(np.may_share_memory(room, a) for a in (point, vectors))
+        into = np.empty(shape) if room is None or shared else room
         self._fill(point, vectors, into)
         return handed_out((into,), out) if shared else into
 

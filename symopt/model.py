@@ -8,15 +8,21 @@ from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from symopt.bind_errors import refusing_zero_divisors
+from symopt.binding import bind, check_order, check_reads
+from symopt.calls import Calls
 from symopt.clock import Clock
 from symopt.compiler import Compiled, Request, Stages, analyse, compile_function, lower
 from symopt.derive.constant import flat_uses
 from symopt.diagnostics import DataError, Diagnostic, Kind
+from symopt.kernels import Kernels
+from symopt.layout import layout_of
 from symopt.loops.options import Options
 from symopt.loops.printer import print_kernel
 from symopt.loops.sizes import NOTHING_FIXED, Fixed, fixed_by
-from symopt.problem import Problem, bind_problem
+from symopt.problem import Problem
 from symopt.source import Source
+from symopt.starts import Starts
 from symopt.statements.printer import print_program
 from symopt.syntax import tree
 from symopt.syntax.parser import read_source
@@ -123,7 +129,19 @@ class Model:
         """
         given = self._without_options(given)
         arrays, sizes = self._sorted(data, given)
-        return bind_problem(self, arrays, sizes)
+        return self._problem(arrays, sizes)
+
+    @refusing_zero_divisors()
+    def _problem(self, given: Mapping[str, Any], sizes: Mapping[str, int]) -> Problem:
+        """The problem of data and sizes by name."""
+        stages = self._stages
+        bound = bind(stages.program, stages.setup, given, sizes)
+        layout = layout_of(stages.program.params, bound.dims)
+        check_reads(stages.task.program, bound)
+        check_order(stages.program, bound)
+        starts = Starts(stages.program, stages.setup, bound, layout)
+        starts.check()
+        return Problem(Calls(Kernels(self, bound, layout)), starts, dict(given), dict(sizes))
 
     def _without_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The keywords less `dtype` and `threads`, of which only the defaults exist yet."""
@@ -176,11 +194,15 @@ class Model:
 
     def show(
         self,
-        stage: Literal["statements", "loops", "llvm"],
+        stage: Literal["statements", "graph", "loops", "llvm"],
         function: str = "value_and_grad",
         fixed: Fixed = NOTHING_FIXED,
     ) -> str:
-        """A stage of the compiler as text, for one function."""
+        """A stage of the compiler as text, for one function; `graph` is the whole dataflow."""
+        if stage == "graph":
+            from symopt.graph import print_graph
+
+            return print_graph(self._stages.program, self.cut)
         request = Request(function, None, fixed)
         lowered = lower(self._stages, request, self._options)
         match stage:

@@ -56,7 +56,7 @@ def explain(
             found = values.tensors[output]
             if not np.isfinite(found).all():
                 place = tuple(int(k) for k in np.argwhere(~np.isfinite(found))[0])
-                trace = _Trace(program, oracle, statements, values)
+                trace = _Trace(program, oracle, statements, values, p)
                 what = describe_element(name, output, place, oracle)
                 return trace.describe(output, place, what)
     return None
@@ -79,6 +79,7 @@ class _Trace:
     oracle: Oracle
     program: Program
     values: Values
+    p: Array
 
     def describe(self, tensor: str, place: tuple[int, ...], what: str) -> str:
         """What made an element non-finite, in words."""
@@ -110,12 +111,8 @@ class _Trace:
             bad = np.flatnonzero(~np.isfinite(value))
             if len(bad):
                 first = {name: int(array[bad[0]]) for name, array in indices.items()}
-                return self.point(statement, first)
+                return _point(statement, first, self.values)
         return None
-
-    def point(self, statement: Statement, indices: Mapping[str, int]) -> Point:
-        known = parts_at(statement, self.values, indices)
-        return Point(statement, dict(indices), known, self.values)
 
     def whole(self, tensor: str, place: tuple[int, ...], what: str) -> str:
         """Of an element that no single point made non-finite, or that was given."""
@@ -137,21 +134,27 @@ class _Trace:
 
     def operation(self, point: Point, node: sympy.Expr) -> Operation:
         """The operation to blame: of the loss itself, or one of it whose slope is not finite."""
-        own = self.oracle.task.program.statements
-        if any(s.target == point.statement.target for s in own):
+        own = self.oracle.task.program
+        if any(s.target == point.statement.target for s in own.statements):
             return Operation(point, node)
-        for statement in own:
+        # A derivative need not compute all that it is the derivative of.
+        values = self.oracle.run(own, self.oracle.params.arrays(self.p))
+        for statement in own.statements:
             loops = {loop.index for loop in statement.loops}
             same = statement.span is not None and statement.span == point.statement.span
             if not same or not loops <= point.indices.keys():
                 continue
             here = {name: k for name, k in point.indices.items() if name in loops}
-            original = self.point(statement, here)
+            original = _point(statement, here, values)
             for order in (1, 2):
                 found = _steep(statement.expression, original.known, order)
                 if found is not None:
                     return Operation(original, *found, order)
         return Operation(point, node, order=1)
+
+
+def _point(statement: Statement, indices: Mapping[str, int], values: Values) -> Point:
+    return Point(statement, dict(indices), parts_at(statement, values, indices), values)
 
 
 def _culprit(expression: sympy.Expr, known: Known) -> sympy.Expr:

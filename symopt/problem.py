@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, final, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.bind_errors import refusing_zero_divisors
-from symopt.binding import Bound, bind, check_order, check_reads
+from symopt.binding import Bound
 from symopt.call_errors import unknown_fisher, wrong_points
 from symopt.calls import Calls
 from symopt.conversion import fitting, floats, handed_out, vector
 from symopt.diagnostics import DataError
-from symopt.kernels import Kernels
-from symopt.layout import Layout, layout_of
+from symopt.layout import Layout
 from symopt.starts import Starts
 
 if TYPE_CHECKING:
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
+Of = str | None  # a definition in place of the cut
+Out = Vector | None
 
 
 @final
@@ -152,7 +152,7 @@ class Problem:
         if self._lease is not None:  # a batch's own arrays are used again when it goes
             kept = {name: np.copy(a) for name, a in self._bound.arrays.items() if name in kept}
             kept |= arrays
-        return bind_problem(self.model, kept, {**self._sizes, **sizes})
+        return self.model._problem(kept, {**self._sizes, **sizes})
 
     def batch(self, indices: Any) -> Problem:
         """The same problem on some samples: whole numbers, a slice or a mask of the sample dim.
@@ -176,7 +176,7 @@ class Problem:
         """The objective as written."""
         return self._function("value")(p)
 
-    def values(self, points: Any, *, out: Vector | None = None) -> Vector:
+    def values(self, points: Any, *, out: Out = None) -> Vector:
         """The objective at many points, the rows of (k, n): (k,)."""
         rows = np.ascontiguousarray(floats(points))
         if rows.ndim != 2 or rows.shape[1] != self.n:
@@ -185,17 +185,15 @@ class Problem:
         found = np.fromiter(map(self.value, rows), np.float64, len(rows))
         return found if room is None else handed_out((found,), room)
 
-    def grad(self, p: Any, *, wrt: Wrt = None, out: Vector | None = None) -> Vector:
+    def grad(self, p: Any, *, wrt: Wrt = None, out: Out = None) -> Vector:
         """The gradient, (n,)."""
         return self._function("grad", wrt=wrt)(p, out=out)
 
-    def value_and_grad(
-        self, p: Any, *, wrt: Wrt = None, out: Vector | None = None
-    ) -> tuple[float, Vector]:
+    def value_and_grad(self, p: Any, *, wrt: Wrt = None, out: Out = None) -> tuple[float, Vector]:
         """The objective and its gradient, in one pass."""
         return self._function("value_and_grad", wrt=wrt)(p, out=out)
 
-    def hvp(self, p: Any, v: Any, *, wrt: Wrt = None, out: Vector | None = None) -> Vector:
+    def hvp(self, p: Any, v: Any, *, wrt: Wrt = None, out: Out = None) -> Vector:
         """The Hessian times v, (n,), or times many vectors at once, the columns of (n, k)."""
         return self._function("hvp", wrt=wrt)(p, v, out=out)
 
@@ -210,18 +208,16 @@ class Problem:
         """
         return self._calls.sparse("hess_sparse", p, None, wrt, out)
 
-    def residuals(self, p: Any, *, of: str | None = None, out: Vector | None = None) -> Vector:
+    def residuals(self, p: Any, *, of: Of = None, out: Out = None) -> Vector:
         """The cut, or definition `of`, flattened, (m,): all marked definitions, in their order."""
         return self._function("residuals", of)(p, out=out)
 
-    def jac(
-        self, p: Any, *, of: str | None = None, wrt: Wrt = None, out: Matrix | None = None
-    ) -> Matrix:
+    def jac(self, p: Any, *, of: Of = None, wrt: Wrt = None, out: Matrix | None = None) -> Matrix:
         """The Jacobian of the cut, or of definition `of`, (m, n)."""
         return self._function("jac", of, wrt)(p, out=out)
 
     def jac_sparse(
-        self, p: Any, *, of: str | None = None, wrt: Wrt = None, out: csr_array | None = None
+        self, p: Any, *, of: Of = None, wrt: Wrt = None, out: csr_array | None = None
     ) -> csr_array:
         """The Jacobian as a SciPy CSR array, (m, n), with the entries that can be other than 0.
 
@@ -235,7 +231,7 @@ class Problem:
         self,
         p: Any,
         *,
-        of: str | None = None,
+        of: Of = None,
         wrt: Wrt = None,
         sparse: Literal[False] = False,
         out: tuple[Vector, Matrix] | None = None,
@@ -245,7 +241,7 @@ class Problem:
         self,
         p: Any,
         *,
-        of: str | None = None,
+        of: Of = None,
         wrt: Wrt = None,
         sparse: Literal[True],
         out: tuple[Vector, csr_array] | None = None,
@@ -254,7 +250,7 @@ class Problem:
         self,
         p: Any,
         *,
-        of: str | None = None,
+        of: Of = None,
         wrt: Wrt = None,
         sparse: bool = False,
         out: tuple[Vector, Any] | None = None,
@@ -264,27 +260,11 @@ class Problem:
             return self._calls.residuals_and_jac_sparse(p, of, wrt, out)
         return self._calls._function("residuals_and_jac", of, wrt)(p, out=out)
 
-    def jvp(
-        self,
-        p: Any,
-        v: Any,
-        *,
-        of: str | None = None,
-        wrt: Wrt = None,
-        out: Vector | None = None,
-    ) -> Vector:
+    def jvp(self, p: Any, v: Any, *, of: Of = None, wrt: Wrt = None, out: Out = None) -> Vector:
         """The Jacobian of the cut, or of definition `of`, times v, (m,), or times (n, k)."""
         return self._function("jvp", of, wrt)(p, v, out=out)
 
-    def vjp(
-        self,
-        p: Any,
-        u: Any,
-        *,
-        of: str | None = None,
-        wrt: Wrt = None,
-        out: Vector | None = None,
-    ) -> Vector:
+    def vjp(self, p: Any, u: Any, *, of: Of = None, wrt: Wrt = None, out: Out = None) -> Vector:
         """The Jacobian of the cut, or of definition `of`, transposed, times u, (n,), or (m, k)."""
         return self._function("vjp", of, wrt)(p, u, out=out)
 
@@ -315,7 +295,7 @@ class Problem:
         """
         return self._calls.sparse("gauss_newton_sparse", p, None, wrt, out)
 
-    def gnvp(self, p: Any, v: Any, *, wrt: Wrt = None, out: Vector | None = None) -> Vector:
+    def gnvp(self, p: Any, v: Any, *, wrt: Wrt = None, out: Out = None) -> Vector:
         """G times v, (n,), or times many vectors at once, the columns of (n, k)."""
         return self._function("gnvp", wrt=wrt)(p, v, out=out)
 
@@ -413,7 +393,7 @@ class Problem:
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────
 
-    def _function(self, name: str, of: str | None = None, wrt: Wrt = None) -> Callable[..., Any]:
+    def _function(self, name: str, of: Of = None, wrt: Wrt = None) -> Callable[..., Any]:
         """What computes a function: made when it is first called.
 
         A built-in function then takes the place of the method in this very object, so that a call
@@ -425,16 +405,3 @@ class Problem:
                 self.__dict__[name] = function
                 return function
         return self._calls._function(name, of, wrt)
-
-
-@refusing_zero_divisors()
-def bind_problem(model: Model, given: Mapping[str, Any], sizes: Mapping[str, int]) -> Problem:
-    """The problem that a model and some data make; raises DataError where these do not fit."""
-    stages = model.stages
-    bound = bind(stages.program, stages.setup, given, sizes)
-    layout = layout_of(stages.program.params, bound.dims)
-    check_reads(stages.task.program, bound)
-    check_order(stages.program, bound)
-    starts = Starts(stages.program, stages.setup, bound, layout)
-    starts.check()
-    return Problem(Calls(Kernels(model, bound, layout)), starts, dict(given), dict(sizes))

@@ -226,7 +226,8 @@ class _Entries:
 
         Those that are on or below the diagonal, each once.
         """
-        indices, count = points(patch.loops, self.dims, self.arrays)
+        arrays: Any = self.arrays  # which are read like arrays
+        indices, count = points(patch.loops, self.dims, arrays)
         axes = [
             np.broadcast_to(evaluate(part, self.dims, indices, self.arrays), count)
             for part in patch.axes

@@ -295,7 +295,7 @@ def test_against_complex_steps(name: str) -> None:
 def test_entries_are_computed_where_they_stand(name: str) -> None:
     """No copy, no sorting and no adding up, where index maps are in order."""
     problem, _ = _bound(name)
-    pattern = problem._calls._pattern(None)
+    pattern = problem._calls._pattern("jac_sparse", None, None)
     assert (pattern.order is None) == CASES[name].in_order
     assert pattern.indices.dtype == pattern.indptr.dtype == np.int32
 
@@ -386,7 +386,7 @@ def test_out_of_another_pattern_is_refused() -> None:
     problem, p = _bound("collisions")
     other = problem.rebind(a=[1, 1, 1, 1])
     for wrong in (other.jac_sparse(p), problem.jac_sparse(p).copy(), problem.jac(p)):
-        with pytest.raises(symopt.DataError, match="earlier sparse Jacobian"):
+        with pytest.raises(symopt.DataError, match="earlier sparse matrix"):
             problem.jac_sparse(p, out=wrong)  # type: ignore[arg-type]
 
 
@@ -431,7 +431,7 @@ def _agrees_with_differences(found: Any, product: Any, p: np.ndarray) -> None:
     v = np.random.default_rng(1).normal(size=len(p))
     assert isinstance(found, scipy.sparse.csr_array)
     assert found.has_canonical_format
-    assert (found != found.T).nnz == 0
+    assert (found.toarray() == found.toarray().T).all()
     wanted = [product(p, v, width=width) for width in WIDTHS]
     top = max(np.abs(wanted).max(), 1e-3)  # below: differences of what does not change
     assert any(np.abs(found @ v - one).max() < SECOND * top for one in wanted)
@@ -483,7 +483,7 @@ def test_symmetric_out_is_an_earlier_result(name: str) -> None:
         assert function(p, out=first) is first
         assert first.indices is kept
         assert error(first.toarray(), dense) < 1e-11
-        with pytest.raises(symopt.DataError, match="earlier sparse"):
+        with pytest.raises(symopt.DataError, match="earlier sparse matrix"):
             function(p, out=problem.jac_sparse(p))
 
 

@@ -156,6 +156,9 @@ def test_matrices_of_another_shape_are_refused(problem: Problem, shape: Any) -> 
         problem.hvp(problem.x0, np.zeros(shape))
     with pytest.raises(symopt.DataError, match=r"p must have shape \(15,\)"):
         problem.hvp(np.zeros(14), np.zeros((15, 9)))
+    for out in (np.zeros((15, 8)), np.zeros(15), [[0.0]], np.zeros((15, 9), np.float32)):
+        with pytest.raises(symopt.DataError, match=r"an array of float64 with shape \(15, 9\)"):
+            problem.hvp(problem.x0, np.zeros((15, 9)), out=out)
 
 
 @pytest.mark.parametrize("name", ["hess", "gauss_newton", "jac"])

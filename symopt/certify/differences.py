@@ -12,7 +12,7 @@ import sympy
 from numpy.typing import NDArray
 
 from symopt.certify.sweep import all_points, parts_at, slope_expressions
-from symopt.primitives.operators import ZERO, not_equal, select
+from symopt.primitives.operators import ZERO, integer_power, not_equal, select
 from symopt.primitives.record import Elementwise, Primitive
 from symopt.statements.evaluate import Values, evaluate_expression
 from symopt.statements.expression import operands, postorder, replaced
@@ -76,7 +76,7 @@ class _Table:
         following = [(ahead - behind) / (2 * h)]
         if not self.row:
             self.best, self.error = following[0], np.full_like(following[0], np.inf)
-        factor, improved = 1.0, not self.row
+        factor, improved = 1.0, not self.row or not np.isfinite(following[0]).all()
         for earlier in self.row:
             factor *= _SHRINK**2
             last = following[-1]
@@ -127,12 +127,23 @@ Choices = tuple[tuple[sympy.Symbol, ...], tuple[sympy.Expr, ...]]
 def _choices(record: Elementwise) -> Choices | None:
     """The piecewise constant parts of a primitive and its partials, in symbols; None if smooth."""
     symbols = tuple(sympy.Symbol(f"argument{k}", real=True) for k in range(record.arity))
-    if record.name == "integer_power":
+    if record is integer_power:
         return None
-    node = record(*symbols)
-    parts = [node, *slope_expressions(node)]
-    inner = {part for expression in parts for part in postorder(expression)}
-    ordered = sorted((p for p in inner if isinstance(p, Primitive) and p.record.constant), key=str)
     if record is select:
-        ordered = [not_equal(symbols[0], ZERO)]
-    return (symbols, tuple(ordered)) if ordered else None
+        return symbols, (not_equal(symbols[0], ZERO),)
+    found = sorted(_constant_parts(record(*symbols), record.analytic), key=str)
+    return (symbols, tuple(found)) if found else None
+
+
+def _constant_parts(node: sympy.Expr, analytic: bool) -> set[sympy.Expr]:
+    """The piecewise constant parts in a node and its slopes; of functions in these that have kinks
+    of their own, as `clip` in the slope of `huber` has, in the slopes of these, too."""
+    found: set[sympy.Expr] = set()
+    for part in {part for slope in (node, *slope_expressions(node)) for part in postorder(slope)}:
+        if not isinstance(part, Primitive):
+            continue
+        if part.record.constant:
+            found.add(part)
+        elif not (analytic or part.record.analytic or part == node or part.record is select):
+            found |= _constant_parts(part, analytic)
+    return found

@@ -83,18 +83,23 @@ class Oracle:
         return flat(self.run(program, self.params.arrays(p), tangents).tangents, program.outputs)
 
     def scale(
-        self, name: str, p: Vector, v: Vector | None = None, u: Vector | None = None
+        self,
+        name: str,
+        p: Vector,
+        v: Vector | None = None,
+        u: Vector | None = None,
+        signs: int = 2,
     ) -> Vector:
         """How far each output moves per relative change of all numbers that go in.
 
         A rounding error of the numbers that an output is made of cannot do more to it. It is the
-        greatest change of some, each along random signs, by complex step.
+        greatest of some changes, each along random signs, by complex step.
         """
         program = self.program(name)
         rng = np.random.default_rng(0)
         given = {**self.arrays, **self.given(p, v, u)}
         found: Vector | None = None
-        for _ in range(_SIGNS):
+        for _ in range(signs):
             moved = {
                 key: array * (1 + 1j * STEP * rng.choice((-1.0, 1.0), np.shape(array)))
                 for key, array in given.items()
@@ -155,9 +160,6 @@ class Oracle:
             points(statement.loops, self.dims, tensors)[1]
             for statement in self.task.program.statements
         )
-
-
-_SIGNS = 2
 
 
 def flat(tensors: Mapping[str, Vector], names: tuple[str, ...]) -> Vector:

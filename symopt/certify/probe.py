@@ -82,7 +82,7 @@ class Probe:
 
     def scale(self, name: str) -> Array:
         """The scale of a product with each direction, in rows."""
-        return self._kept(name, "scale", lambda v: self.oracle.scale(name, self.p, v))
+        return self._kept(name, "scale", lambda v: self.oracle.scale(name, self.p, v, signs=1))
 
     def _kept(self, name: str, kind: str, function: Callable[[Array], Array]) -> Array:
         if (name, kind) not in self._rows:

@@ -10,7 +10,7 @@ from symopt.cli.options import color_option, program_argument
 from symopt.cli.program import load_program
 from symopt.cli.refusal import refusing
 
-Stage = Literal["statements", "loops", "llvm"]
+Stage = Literal["statements", "graph", "loops", "llvm"]
 
 
 @click.command("check", short_help="Check a program, or show how it is compiled.")

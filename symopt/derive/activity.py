@@ -46,7 +46,8 @@ def wild_tensors(program: Program) -> set[str]:
     for part in sections(program.statements):
         for _ in _rounds(part, wild):
             for statement in part:
-                if not finiteness_of(statement, wild).finite(statement.expression):
+                finite = statement.reduction not in ("inverse", "cholesky", "logdet")
+                if not finite or not finiteness_of(statement, wild).finite(statement.expression):
                     wild.add(statement.target)
     return wild
 

@@ -23,7 +23,7 @@ from symopt.types import index
 
 
 def with_names(program: Program, params: Iterable[str]) -> Program:
-    """The program with a definition for each function of something that several reads change.
+    """The program with a definition for each function inside an expression, and for what it is of.
 
     Only in statements without a sum, so that nothing takes more room than what it is part of.
     """
@@ -54,9 +54,7 @@ def _named_parts(
             known[node] = frozenset({node})
     inside = _arguments(order, statement.expression)
     for node in order[:-1]:
-        if node not in inside or (len(known[node]) < 2 and not _is_function(node)):
-            continue
-        if not known[node] or isinstance(node, sympy.Symbol):
+        if node not in inside or not known[node] or isinstance(node, sympy.Symbol):
             continue
         expression = replaced(node, names)
         part = _part(statement, expression, reads, tensors)

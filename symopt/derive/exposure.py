@@ -51,7 +51,8 @@ def _faithful_tensors(program: Program) -> set[str]:
     zeros: dict[str, _Zeros] = {}
     for statement in program.statements:
         here = _seen_from_target(_zeros_of(statement, zeros), statement)
-        here = None if statement.steps else here
+        # A determinant is 0 where its slope is not finite.
+        here = None if statement.steps or statement.reduction == "determinant" else here
         before = zeros.get(statement.target, frozenset())
         zeros[statement.target] = None if here is None or before is None else here | before
     return {name for name, found in zeros.items() if found == frozenset()}

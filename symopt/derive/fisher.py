@@ -32,7 +32,9 @@ def outer_products(program: Program, rows: str, columns: Integer) -> Program:
             Range("row", constant(0), columns),
             Range("column", constant(0), index("row") + 1),
         )
-        left, right = (read_of(change.name, (index("sample"), index(at))) for at in ("row", "column"))
+        left, right = (
+            read_of(change.name, (index("sample"), index(at))) for at in ("row", "column")
+        )
         product = sympy.Mul(left.symbol, right.symbol)
         place = (index("row"), index("column"))
         reads = used_reads(product, (left, right))

@@ -17,6 +17,7 @@ from sympy import S
 from symopt.derive.activity import depending_on, finiteness_of, real_reads, wild_tensors
 from symopt.derive.blocks import Columns, own, own_loops
 from symopt.derive.columns import Compact, Dense
+from symopt.derive.matrices import Moving, change_of_matrix
 from symopt.derive.reach import Part, Reach, Step, reach
 from symopt.derive.reduction import Weight, weight_of
 from symopt.derive.scalar import tangent
@@ -66,6 +67,9 @@ class _Directional:
             return
         wanted = real_reads(self.program, statement, self.moving)
         dots = {read.symbol: self.dot(read) for read in statement.reads if read.symbol in wanted}
+        if statement.of_matrix:
+            self.add_matrix(statement, dots)
+            return
         weight = _weight(statement, self.tensors, self.statements)
         expression = _change(statement, weight, dots, self.wild)
         if expression is S.Zero:
@@ -82,6 +86,19 @@ class _Directional:
                 winner=None,
             )
         )
+
+    def add_matrix(self, statement: Statement, dots: Mapping[sympy.Symbol, Read]) -> None:
+        """How a function of a matrix moves, where the matrix does."""
+        for change in dots.values():
+            self.moving.add(statement.target)
+            name = _named(statement.target, self.tensors, ())
+            self.statements += change_of_matrix(
+                statement,
+                lambda place, of=change.tensor: read_of(str(of), place),
+                lambda place: read_of(name, place),
+                self.tensors,
+                Moving(name, steps=statement.steps),
+            )
 
     def dot(self, read: Read) -> Read:
         assert read.tensor is not None
@@ -191,6 +208,10 @@ class _Changes:
     def statements(self) -> Iterator[Statement]:
         slopes = Slopes(self.step, self.found.tensors)
         runs = self.runs()
+        whole = [run for run in runs if self.is_whole(run)]
+        runs = [run for run in runs if run not in whole]
+        for number, run in enumerate(whole):
+            yield from self.of_matrix(run, number)
         for read in self.step.statement.reads:
             own_runs = [run for run in runs if read.symbol in run.sources]
             if len(own_runs) > 1 or any(not run.single for run in own_runs):
@@ -215,6 +236,30 @@ class _Changes:
             if not any(other.takes_in(run) for other in kept):
                 kept.append(run)
         return kept
+
+    def is_whole(self, run: _Run) -> bool:
+        """Whether all elements of a matrix, of which the statement is a function, have these."""
+        statement = self.step.statement
+        inner = {loop.index for loop in statement.loops[len(statement.around) :]}
+        places = (run.target, *run.sources.values())
+        return statement.of_matrix and not any(place.indices & inner for place in places)
+
+    def of_matrix(self, run: _Run, number: int) -> Iterator[Statement]:
+        """What the change of a whole matrix adds to the columns of a run."""
+        statement = self.step.statement
+        run = run.with_loops({loop.index for loop in statement.loops})
+        (read,) = statement.reads
+        start = run.sources[read.symbol]
+        name = _named(
+            statement.target, self.found.tensors, (self.found.columns[statement.target].width,)
+        )
+        yield from change_of_matrix(
+            statement,
+            lambda place: read_of(f"{read.tensor}.dot", (*place, start)),
+            lambda place: read_of(name, (*place, run.target)),
+            self.found.tensors,
+            Moving(f"{name}.{number}" if number else name, run.loops, _own_steps(statement)),
+        )
 
     def put(self, runs: list[_Run], part: Part) -> None:
         """Add a part to the run of its columns, or make it one."""
@@ -262,9 +307,14 @@ class _Changes:
             "sum",
             change,
             used_reads(change, reads),
-            steps=tuple(Sequence(f"{step.name}.dot", step.backward) for step in statement.steps),
+            steps=_own_steps(statement),
             span=statement.span,
         )
+
+
+def _own_steps(statement: Statement) -> tuple[Sequence, ...]:
+    """The steps of changes: those of the statement once more."""
+    return tuple(Sequence(f"{step.name}.dot", step.backward) for step in statement.steps)
 
 
 def _free(stem: str, taken: set[str]) -> str:

@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import sympy
-
 from symopt.derive.activity import leading_to
+from symopt.derive.elements import element_loops
 from symopt.derive.reverse import adjoint
 from symopt.derive.simplify import drop_dead
-from symopt.statements.build import used_reads
-from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
-from symopt.types import Integer, Range, constant, flat_place, index
+from symopt.statements.program import Program, Role, Statement, Tensor, read_of
+from symopt.types import Integer, Range, constant, index
 
 if TYPE_CHECKING:
     from symopt.derive.blocks import Columns
@@ -208,7 +206,7 @@ def _rows(task: Task, program: Program, unreached: Integer) -> Program:
     for name in task.cut:
         if f"{name}.dot" in program.tensors:
             row = replace(program.tensors[f"{name}.dot"], name=f"{name}.row")
-            loops, place = _loops(program.tensors[name].shape)
+            loops, place = element_loops(program.tensors[name].shape)
             column = Range("column", constant(0), row.shape[-1])
             full = (*place, index(column.index))
             read = read_of(f"{name}.dot", full)
@@ -266,7 +264,9 @@ def _only(program: Program, task: Task) -> Program:
 
 def _added_up(program: Program, task: Task) -> Program:
     """What comes back through the cut and the part that the loss reads directly, as one sum."""
-    parts = {f"{name}{end}": f"{name}.gnvp" for name in task.params for end in (".back", ".bar.dot")}
+    parts = {
+        f"{name}{end}": f"{name}.gnvp" for name in task.params for end in (".back", ".bar.dot")
+    }
     tensors = dict(program.tensors)
     for part, whole in parts.items():
         if part in tensors:
@@ -278,28 +278,15 @@ def _added_up(program: Program, task: Task) -> Program:
     return replace(program, statements=statements, tensors=tensors)
 
 
-def _loops(shape: tuple[Integer, ...]) -> tuple[tuple[Range, ...], tuple[Integer, ...]]:
-    loops = tuple(Range(f"a{axis}", constant(0), size) for axis, size in enumerate(shape))
-    return loops, tuple(index(loop.index) for loop in loops)
-
-
 def gauss_newton(task: Task) -> Program:
     """The lower triangle of Jᵀ ∇²l J, and the gradient, from columns that are never stored."""
     from symopt.derive.curvature import positive_curvature
     from symopt.derive.forward import by_columns
+    from symopt.derive.gauss_newton import lower_triangle
 
     program = _loss_adjoint(task, task.program)
     moved = positive_curvature(by_columns(program, task.offsets, task.columns))
-    columns = task.columns
-    matrix = Tensor("curvature", (columns, columns), Role.COMPUTED)
-    gradient = Tensor("gradient", (columns,), Role.COMPUTED)
-    statements: list[Statement] = []
-    for name in task.cut:
-        statements += _through_cut(moved, name, columns)
-    for name, offset in task.offsets.items():
-        statements += _direct(moved, name, offset)
-    whole = moved.extended(tuple(statements), {matrix.name: matrix, gradient.name: gradient})
-    return replace(whole, outputs=("curvature", "gradient"))
+    return lower_triangle(moved, task.cut, task.offsets, task.columns)
 
 
 def gauss_newton_sparse(task: Task) -> Program:
@@ -321,57 +308,6 @@ def patches(task: Task, name: str) -> tuple[Patch, ...]:
     return made(task).patches
 
 
-def _through_cut(program: Program, name: str, columns: Integer) -> list[Statement]:
-    loops, place = _loops(program.tensors[name].shape)
-    row, column = Range("row", constant(0), columns), Range("column", constant(0), columns)
-    lower = Range("column", constant(0), index("row") + 1)
-    found: list[Statement] = []
-    change, bar, bent = f"{name}.dot", f"{name}.bar", f"{name}.bar.dot"
-    if change not in program.tensors:
-        return found
-    if bent in program.tensors:
-        left = read_of(change, (*place, index("row")))
-        right = read_of(bent, (*place, index("column")))
-        found.append(
-            _product(
-                "curvature", (index("row"), index("column")), (*loops, row, lower), left, right
-            )
-        )
-    if bar in program.tensors:
-        left = read_of(change, (*place, index("column")))
-        found.append(
-            _product("gradient", (index("column"),), (*loops, column), left, read_of(bar, place))
-        )
-    return found
-
-
-def _product(
-    target: str, place: tuple[Integer, ...], loops: tuple[Range, ...], left: Read, right: Read
-) -> Statement:
-    expression = sympy.Mul(left.symbol, right.symbol)
-    return Statement(target, place, loops, "sum", expression, used_reads(expression, (left, right)))
-
-
-def _direct(program: Program, name: str, offset: Integer) -> list[Statement]:
-    """The rows of a parameter that the loss reads directly."""
-    tensor = program.tensors[name]
-    loops, place = _loops(tensor.shape)
-    row = offset + flat_place(place, tensor.shape)
-    found: list[Statement] = []
-    if f"{name}.bar.dot" in program.tensors:
-        lower = Range("column", constant(0), row + 1)
-        read = read_of(f"{name}.bar.dot", (*place, index("column")))
-        found.append(
-            Statement(
-                "curvature", (row, index("column")), (*loops, lower), "sum", read.symbol, (read,)
-            )
-        )
-    if f"{name}.bar" in program.tensors:
-        read = read_of(f"{name}.bar", place)
-        found.append(Statement("gradient", (row,), loops, "sum", read.symbol, (read,)))
-    return found
-
-
 def fisher(task: Task) -> Program:
     """The lower triangle of Σ g gᵀ, g the gradient of a sample's summand."""
     from symopt.derive.fisher import outer_products
@@ -385,16 +321,10 @@ def fisher(task: Task) -> Program:
 def fisher_model(task: Task) -> Program:
     """The lower triangle of the Gauss-Newton matrix of the summands of a known likelihood."""
     from symopt.derive.fisher import check_canonical
-    from symopt.derive.samples import SUMMANDS
+    from symopt.derive.samples import TOTAL, with_total
 
-    program, total = _summands(task), "sample.total"
-    loops, place = _loops(program.tensors[SUMMANDS].shape)
-    read = read_of(SUMMANDS, place)
-    program = program.extended(
-        (Statement(total, (), loops, "sum", read.symbol, (read,)),),
-        {total: Tensor(total, (), Role.COMPUTED)},
-    )
-    summed = replace(task, program=program, objective=total)
+    program = with_total(_summands(task))
+    summed = replace(task, program=program, objective=TOTAL)
     check_canonical(program, _loss_adjoint(summed, program), task.cut, task.params)
     return replace(gauss_newton(summed), outputs=("curvature",))
 
@@ -419,9 +349,17 @@ FUNCTIONS: Mapping[str, Callable[[Task], Program]] = {
 # Derivatives column by column, of which statements of fewer points would have as many columns.
 COLUMNWISE = frozenset(
     {
-        "hess", "hess_sparse", "jac", "jac_sparse", "residuals_and_jac", "residuals_and_jac_sparse",
-        "gauss_newton", "gauss_newton_sparse", "fisher", "fisher_model",
-    }  # fmt: skip
+        "hess",
+        "hess_sparse",
+        "jac",
+        "jac_sparse",
+        "residuals_and_jac",
+        "residuals_and_jac_sparse",
+        "gauss_newton",
+        "gauss_newton_sparse",
+        "fisher",
+        "fisher_model",
+    }
 )
 
 

@@ -106,6 +106,8 @@ class Inliner:
 
     def _term(self, statement: Statement, places: Places) -> Expression:
         """What one statement gives to the element of its target at `places`."""
+        if statement.of_matrix:
+            raise _not_closed("a function of a matrix", statement)
         shape = self.program.tensors[statement.target].shape
         solved = solve(statement, shape, places, self._loops)
         self._loops += len(statement.loops)

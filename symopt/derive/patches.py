@@ -49,9 +49,7 @@ def patch_at(
     ranges = {loop.index: loop for loop in statement.loops}
     groups = _groups((*rows.place, *columns.place), ranges)
     axes = tuple(
-        _from_zero(axis, ranges, sizes)
-        for group in groups
-        for axis in group.axes(statement.loops)
+        _from_zero(axis, ranges, sizes) for group in groups for axis in group.axes(statement.loops)
     )
     mentioned = frozenset[str]().union(*(group.loops for group in groups))
     loops = tuple(loop for loop in statement.loops if loop.index in mentioned)
@@ -70,9 +68,7 @@ def patch_at(
     return patch, {f"@{number}": index(loop.index) for number, loop in enumerate(loops)}
 
 
-def _from_zero(
-    axis: Integer, ranges: Mapping[str, Range], sizes: Mapping[str, Integer]
-) -> Integer:
+def _from_zero(axis: Integer, ranges: Mapping[str, Range], sizes: Mapping[str, Integer]) -> Integer:
     """The axis, moved where it may begin below 0."""
     first = least(axis, ranges, sizes)
     return axis if nonnegative(first) else axis - first
@@ -147,9 +143,7 @@ def placement(
     return None
 
 
-def _matches(
-    outer: tuple[Range, ...], inner: tuple[Range, ...]
-) -> Iterator[Mapping[str, Integer]]:
+def _matches(outer: tuple[Range, ...], inner: tuple[Range, ...]) -> Iterator[Mapping[str, Integer]]:
     """Ways to take some loops for others that run alike."""
     for chosen in permutations(inner, len(outer)):
         names = {a.index: index(b.index) for a, b in zip(outer, chosen, strict=True)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from symopt.derive.matrices import slope_of_matrix
 from symopt.primitives import operators
 from symopt.primitives.record import Constant
 from symopt.primitives.registry import PRIMITIVES
@@ -14,7 +15,7 @@ from symopt.statements.build import used_reads
 from symopt.statements.expression import replaced
 from symopt.statements.program import Read, Role, Statement, Tensor, count_of, moved_read, read_of
 from symopt.typed.ranges import greatest
-from symopt.types import Range, index
+from symopt.types import Clamp, Range, Step, atom, index
 
 EXP = PRIMITIVES["exp"]
 _MINUS_INFINITY = Constant(float("-inf"))
@@ -64,7 +65,68 @@ def weight_of(statement: Statement, tensors: dict[str, Tensor], suffix: str) -> 
             present = operators.not_equal(statement.expression, _MINUS_INFINITY)
             return Weight(statement, (total,), share, present)
         case "prod":
+            loop = _stepwise(statement)
+            if loop is not None:
+                return _steps_weight(statement, loop, tensors, suffix)
             return _product_weight(statement, tensors, suffix)
+        case _:
+            slope = slope_of_matrix(statement, tensors, suffix)
+            return Weight(
+                statement,
+                slope.reads,
+                slope.factor,
+                before=slope.before,
+                tensors=slope.tensors,
+            )
+
+
+def _stepwise(statement: Statement) -> Range | None:
+    """The loop of a product that can be gone through step by step, whatever the others are at."""
+    if len(statement.reduced) != 1 or statement.steps:
+        return None
+    (loop,) = statement.reduced
+    edges = (edge for other in statement.loops for edge in (other.lower, other.upper))
+    own = loop.lower.indices | loop.upper.indices
+    return None if own or any(loop.index in edge.indices for edge in edges) else loop
+
+
+def _steps_weight(
+    statement: Statement, loop: Range, tensors: dict[str, Tensor], suffix: str
+) -> Weight:
+    """The products of all factors before a point and of all after it: dividing is wrong at zeros."""
+    others = tuple(other for other in statement.loops if other != loop)
+    loops = (loop, *others)
+    place = tuple(index(other.index) for other in loops)
+    ranges = {other.index: other for other in loops}
+    below = {t.name: t.below for t in tensors.values() if t.below is not None}
+    shape = tuple(greatest(part, ranges, below) + 1 for part in place)
+    made: list[Statement] = []
+    found: list[Read] = []
+    for side, end, ahead in (("left", loop.lower, -1), ("right", loop.upper - 1, 1)):
+        name = f"{statement.target}.{side}.{suffix}"
+        there = index(loop.index) + ahead - loop.lower
+        moved = {loop.index: atom(Clamp(there, loop.upper - loop.lower)) + loop.lower}
+        reads = {read.symbol: moved_read(read, moved) for read in statement.reads}
+        factor = replaced(statement.expression, {s: read.symbol for s, read in reads.items()})
+        so_far = read_of(name, tuple(part.substitute(moved) for part in place))
+        here, last = count_of(index(loop.index)), count_of(end)
+        body = operators.select(
+            operators.equal(here.symbol, last.symbol), operators.ONE, so_far.symbol * factor
+        )
+        pool = (*reads.values(), so_far, here, last)
+        made.append(
+            Statement(
+                name, place, loops, "=", body, used_reads(body, pool),
+                steps=(Step(f"{name}.steps", ahead > 0),), span=statement.span,
+            )  # fmt: skip
+        )
+        tensors[name] = Tensor(name, shape, Role.COMPUTED)
+        found.append(read_of(name, place))
+    left, right = found
+    return Weight(
+        statement, (left, right), left.symbol * right.symbol, before=tuple(made),
+        tensors=tuple(tensors[read.tensor or ""] for read in found),
+    )  # fmt: skip
 
 
 def _product_weight(statement: Statement, tensors: dict[str, Tensor], suffix: str) -> Weight:

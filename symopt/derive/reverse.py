@@ -15,6 +15,7 @@ from symopt.derive.activity import (
     real_reads,
     wild_tensors,
 )
+from symopt.derive.matrices import pull_matrix
 from symopt.derive.reduction import weight_of
 from symopt.derive.scalar import weights
 from symopt.primitives.record import Primitive
@@ -66,7 +67,7 @@ def adjoint(
             back.pull_steps(part)
             continue
         (statement,) = part
-        if statement.target in back.active & back.reached - given:
+        if back.carries(statement):
             back.pull(statement, unit=statement.target in units)
     return program.extended(tuple(back.statements), back.tensors)
 
@@ -83,6 +84,11 @@ class _Backward:
     tensors: dict[str, Tensor]
     reached: set[str]  # tensors that have an adjoint
     statements: list[Statement] = field(default_factory=list)
+    aside: set[str] = field(default_factory=set)  # what rules of matrices need on the way
+    sources: set[str] = field(init=False)  # tensors whose adjoints are of use
+
+    def __post_init__(self) -> None:
+        self.sources = self.active | self.given
 
     def name_of(self, tensor: str) -> str:
         """The adjoint of a tensor."""
@@ -90,6 +96,11 @@ class _Backward:
         shape = self.tensors[tensor].shape
         self.tensors.setdefault(name, Tensor(name, shape, Role.COMPUTED))
         return name
+
+    def carries(self, statement: Statement) -> bool:
+        """Whether the adjoint of a statement's target has something to add to its reads."""
+        target = statement.target
+        return target in self.active and target in self.reached and target not in self.given
 
     def pull_steps(self, part: tuple[Statement, ...]) -> None:
         """What adjoints of tensors that need each other add to what was read, last step first.
@@ -103,10 +114,10 @@ class _Backward:
             known = len(self.reached)
             del self.statements[begun:]
             for statement in reversed(part):
-                if statement.target in self.active & self.reached - self.given:
+                if self.carries(statement):
                     self.pull(statement)
         made, self.statements[begun:] = self.statements[begun:], []
-        own = {self.name_of(name) for name in inside & self.reached}
+        own = {self.name_of(name) for name in inside & self.reached} | self.aside
         after: list[Statement] = []
         for statement in made:
             if statement.target in own or statement.reduction != "sum":
@@ -122,11 +133,14 @@ class _Backward:
     def pull(self, statement: Statement, *, unit: bool = False) -> None:
         """What the adjoint of a statement's target, 1 if `unit`, adds to its reads."""
         bar = None if unit else read_of(self.name_of(statement.target), statement.map)
+        if statement.of_matrix:
+            self.pull_matrix(statement, bar)
+            return
         weight = weight_of(statement, self.tensors, self.suffix)
         self.statements.extend(weight.before)
         self.tensors.update({tensor.name: tensor for tensor in weight.tensors})
         root = weight.applied(S.One if bar is None else bar.symbol)
-        wanted = real_reads(self.program, statement, self.active | self.given)
+        wanted = real_reads(self.program, statement, self.sources)
         finiteness = finiteness_of(statement, self.wild)
         shares = weights(statement.expression, root, wanted, finiteness)
         known = read_of(statement.target, statement.map)
@@ -149,6 +163,18 @@ class _Backward:
                     span=statement.span,
                 )
             )
+
+
+    def pull_matrix(self, statement: Statement, bar: Read | None) -> None:
+        """What the adjoint of a function of a matrix adds to the matrix."""
+        (read,) = statement.reads
+        if read.tensor is None or read.tensor not in self.sources:
+            return
+        self.reached.add(read.tensor)
+        target = self.name_of(read.tensor)
+        made = pull_matrix(statement, bar, target, self.suffix, self.tensors)
+        self.aside |= {one.target for one in made} - {target}
+        self.statements.extend(made)
 
 
 def _reusing(share: sympy.Expr, statement: Statement, known: Read) -> sympy.Expr:

@@ -14,6 +14,7 @@ import sympy
 from sympy import S
 
 from symopt.derive.activity import depending_on, finiteness_of, leading_to, real_reads
+from symopt.derive.elements import element_loops
 from symopt.derive.reverse import adjoint
 from symopt.derive.scalar import weights
 from symopt.diagnostics import DerivativeUnavailable, Diagnostic, Kind, Label
@@ -27,6 +28,7 @@ from symopt.typed.ranges import greatest, nonnegative
 from symopt.types import Dim, Integer, Range, constant, index
 
 SUMMANDS = "sample.summand"
+TOTAL = "sample.total"
 _FACTOR = "factor"  # of a sum, in the objective
 
 
@@ -43,6 +45,14 @@ def by_samples(
         if sums.statements:
             return _with_summands(program, objective, dim, sums)
     raise DerivativeUnavailable(_no_samples(_span_of(program, objective)))
+
+
+def with_total(program: Program) -> Program:
+    """A program that has the summands, with their sum `TOTAL`."""
+    loops, place = element_loops(program.tensors[SUMMANDS].shape)
+    read = read_of(SUMMANDS, place)
+    total = Statement(TOTAL, (), loops, "sum", read.symbol, (read,))
+    return program.extended((total,), {TOTAL: Tensor(TOTAL, (), Role.COMPUTED)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +113,43 @@ def _slopes(program: Program, statement: Statement, active: set[str]) -> tuple[s
 
 
 def _with_summands(program: Program, objective: str, dim: str, sums: _Sums) -> Program:
-    statements = tuple(
-        _without_count(program, statement, dim) if number in sums.linear else statement
-        for number, statement in enumerate(program.statements)
-    )
-    program = replace(program, statements=statements)
-    chosen = [statements[number] for number in sums.statements]
+    chosen = [program.statements[number] for number in sums.statements]
     targets = tuple(dict.fromkeys(statement.target for statement in chosen))
     back = program
     if targets != (objective,):
-        back = adjoint(program, {objective: None}, targets, stop=targets, suffix=_FACTOR)
+        counted, total = _without_means(program, objective, dim, sums, targets)
+        others = [target for target in targets if target != objective]
+        back = adjoint(counted, {total: None}, others, stop=others, suffix=_FACTOR)
     made = [_summand(back, statement, dim, objective) for statement in chosen]
     tensor = Tensor(SUMMANDS, (_largest([size for _, size in made]),), Role.COMPUTED)
     return back.extended(tuple(statement for statement, _ in made), {SUMMANDS: tensor})
+
+
+def _without_means(
+    program: Program, objective: str, dim: str, sums: _Sums, targets: tuple[str, ...]
+) -> tuple[Program, str]:
+    """The program with the objective once more, not divided by numbers of samples; and its name."""
+    linear = [program.statements[number] for number in sorted(sums.linear)]
+    linear = [s for s in linear if s.target == objective or s.target not in targets]
+    names = {statement.target: f"{statement.target}.summed" for statement in linear}
+    copies = tuple(_renamed(_without_count(program, statement, dim), names) for statement in linear)
+    tensors = {new: replace(program.tensors[old], name=new) for old, new in names.items()}
+    return program.extended(copies, tensors), names[objective]
+
+
+def _renamed(statement: Statement, names: Mapping[str, str]) -> Statement:
+    reads = {
+        read: read if name is None else read_of(name, read.map)
+        for read in statement.reads
+        for name in (names.get(read.tensor or ""),)
+    }
+    symbols = {old.symbol: new.symbol for old, new in reads.items()}
+    return replace(
+        statement,
+        target=names[statement.target],
+        expression=replaced(statement.expression, symbols),
+        reads=tuple(reads.values()),
+    )
 
 
 def _summand(
@@ -154,29 +188,36 @@ def _largest(sizes: list[Integer]) -> Integer:
 
 def _without_count(program: Program, statement: Statement, dim: str) -> Statement:
     """The statement without divisions by the number of samples."""
-    reads = {read.symbol: read for read in statement.reads}
+    reads: dict[sympy.Expr, Read] = {read.symbol: read for read in statement.reads}
+    counts = {r.symbol for r in statement.reads if r.tensor is None and dim in r.map[0].dims}
+    order = postorder(statement.expression)
+    below = {operands(node)[1] for node in order if _divides(node)}
+    if any(node.is_Mul and node not in below and counts & set(node.args) for node in order):
+        return statement  # as in n * mean(...), which is a sum
     parts: dict[sympy.Expr, sympy.Expr] = {}
     more: list[Read] = []
-    for node in postorder(statement.expression):
-        if not (isinstance(node, Primitive) and node.record is operators.divide):
-            continue
+    for node in filter(_divides, order):
         top, bottom = operands(node)
         factors = operands(bottom) if bottom.is_Mul else (bottom,)
         left = [_count_left(program, factor, reads, dim) for factor in factors]
         if left == list(factors):
             continue
         kept = [factor for factor in left if isinstance(factor, sympy.Expr)]
-        counts = [count_of(factor) for factor in left if isinstance(factor, Integer)]
-        more += counts
-        below = [*kept, *(read.symbol for read in counts if read.map[0] != constant(1))]
+        sizes = [count_of(f) for f in left if isinstance(f, Integer) and f != constant(1)]
+        more += sizes
+        kept += [read.symbol for read in sizes]
         whole = replaced(top, parts)
-        parts[node] = operators.divide(whole, sympy.Mul(*below)) if below else whole
+        parts[node] = operators.divide(whole, sympy.Mul(*kept)) if kept else whole
     if not parts:
         return statement
     expression = replaced(statement.expression, parts)
     return replace(
         statement, expression=expression, reads=used_reads(expression, (*statement.reads, *more))
     )
+
+
+def _divides(node: sympy.Expr) -> bool:
+    return isinstance(node, Primitive) and node.record is operators.divide
 
 
 def _count_left(

@@ -64,6 +64,8 @@ class Finiteness:
     def _nonzero(self, node: sympy.Expr) -> bool:
         if isinstance(node, Constant):
             return node.value != 0
+        if node.is_Integer:
+            return node is not S.Zero
         return node in self.nonzero or (node.is_Mul and all(map(self._nonzero, operands(node))))
 
     def times(self, weight: sympy.Expr, factor: sympy.Expr) -> sympy.Expr:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import sympy
+
 from symopt.diagnostics import DataError, Diagnostic, Kind
 
 _LONGEST = 120
@@ -34,10 +36,13 @@ def unsupported(part: object, help: str | None = None) -> DataError:
 
 def unevaluated(part: object) -> DataError:
     """A derivative, an integral or a limit that nobody has worked out."""
+    help = "call `.doit()` on the expression first, or pass the term as an argument"
+    if isinstance(part, sympy.Derivative) and part.has(sympy.re, sympy.im):
+        help = "declare the symbols real before: `symbols('x', real=True)`"
     return refusal(
         "unevaluated-expression",
         f"cannot compile `{shown(part)}`: it is an unevaluated {type(part).__name__}",
-        help="call `.doit()` on the expression first, or pass the term as an argument",
+        help=help,
     )
 
 
@@ -83,6 +88,11 @@ def bad_index(place: object, part: object) -> DataError:
 def bad_argument(argument: object, reason: str) -> DataError:
     """Something that cannot be an argument of a function."""
     return refusal("bad-argument", f"`{shown(argument)}` cannot be an argument: {reason}")
+
+
+def no_expression(thing: object, reason: str) -> DataError:
+    """Something in place of an expression."""
+    return refusal("bad-expression", f"cannot compile `{shown(thing)}`: {reason}")
 
 
 def bad_option(name: str, value: object, help: str) -> DataError:

@@ -161,7 +161,7 @@ class Function:
         }
         for name in self.formula.whole:
             value = given.values[name]
-            if value.size != 1 or value.item() != np.floor(value.item()):
+            if value.size != 1 or not value.item().is_integer():
                 raise errors.not_an_integer(self._names[name], value)
             sizes[name] = int(value.item())
         return sizes

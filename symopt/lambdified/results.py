@@ -71,7 +71,7 @@ def structure(expression: Any) -> tuple[Result, list[sympy.Basic]]:
 def _structure(thing: Any, found: list[sympy.Basic]) -> Result:
     match thing:
         case str():
-            raise errors.bad_argument(thing, "text is not an expression; see `sympy.parse_expr`")
+            raise errors.no_expression(thing, "text is not an expression; see `sympy.parse_expr`")
         case list() | tuple() | sympy.Tuple():
             kind = "list" if isinstance(thing, list) else "tuple"
             return Many(kind, tuple(_structure(part, found) for part in thing))
@@ -102,7 +102,7 @@ def _sympified(thing: Any) -> sympy.Basic:
     except sympy.SympifyError:
         part = None
     if not isinstance(part, sympy.Expr | Boolean):
-        raise errors.bad_argument(thing, f"{type(thing).__name__} is no expression")
+        raise errors.no_expression(thing, f"{type(thing).__name__} is no expression")
     return part
 
 

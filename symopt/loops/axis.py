@@ -91,7 +91,7 @@ def lead_of(statement: Statement, ranked: tuple[str, ...]) -> Lead | None:
     """The loop over the most preferred sample dim, if the statement has one it may put first."""
     best: tuple[int, Range] | None = None
     first_reduced = next(iter(statement.reduced), None)
-    for loop in statement.loops[len(statement.steps) :]:
+    for loop in statement.around[len(statement.steps) :]:
         if loop.lower.indices | loop.upper.indices or loop.lower.tensors | loop.upper.tensors:
             continue
         if (

@@ -8,6 +8,7 @@ from itertools import permutations
 
 import sympy
 
+from symopt.loops.matrices import with_whole_matrix
 from symopt.primitives import operators
 from symopt.primitives.record import Constant, Primitive
 from symopt.primitives.registry import PRIMITIVES
@@ -33,6 +34,8 @@ _INFINITY = Constant(float("inf"))
 def expand_reductions(program: Program) -> Program:
     """The program without `logsumexp`: greatest term, sum of exponentials, logarithm.
 
+    Determinants are products of the diagonals that an elimination leaves.
+
     Shares exp(e - logsumexp(e)), as derivatives have them, are quotients of what that computes.
     """
     tensors = dict(program.tensors)
@@ -44,6 +47,8 @@ def expand_reductions(program: Program) -> Program:
             if found is not None:
                 shares[statement.target] = found
             statements.extend(_logsumexp(statement, tensors, found))
+        elif statement.of_matrix:
+            statements.extend(with_whole_matrix(statement, tensors))
         else:
             for read in statement.reads:
                 if read.tensor in shares:

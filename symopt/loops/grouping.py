@@ -102,7 +102,7 @@ def _reduced_last(update: Update) -> Update:
 def _outside(update: Update, limit: int) -> tuple[Range, ...]:
     """The loops to run outside the blocks, until the rest is short enough to be written out."""
     total = points(update.loops)
-    if total is None:
+    if total is None or update.of_matrix:
         return ()
     seen, found = update.seen, list[Range]()
     work = total * operations(update)
@@ -198,7 +198,12 @@ def _under(item: Item, loops: _Bounds) -> Item | None:
     update, depth = item.update, len(loops)
     if not depth:
         return item if not item.loops else None
-    if update is None or len(item.loops) > depth or _bounds(update.loops[:depth]) != loops:
+    if (
+        update is None
+        or update.of_matrix
+        or len(item.loops) > depth
+        or _bounds(update.loops[:depth]) != loops
+    ):
         return None
     shared = update.loops[:depth]
     if any(loop.index not in update.seen for loop in shared):

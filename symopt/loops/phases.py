@@ -27,6 +27,7 @@ from symopt.loops.program import (
     with_names,
 )
 from symopt.loops.rows import RowMoves
+from symopt.loops.unrolled import unrolled
 from symopt.loops.work import elements, operations, points
 from symopt.primitives.record import Constant
 from symopt.types import Integer, Range, constant, index
@@ -66,6 +67,7 @@ def in_phases(
     moves = RowMoves(loop, shape_of)
     many = loop.upper.value is None
     limit = options.written_out if many else min(options.written_out, _WRITTEN_OUT_FOR_FEW)
+    body = [written for part in body for written in unrolled(part, limit)]
     items = items_of(moves.rewrite(body) if many else body, buffer_of, limit)
     groups = [Group(loops, tuple(chosen)) for loops, chosen in grouped(items)]
     phases, held = _finished(

@@ -17,7 +17,7 @@ import sympy
 from numpy.typing import NDArray
 
 from symopt.source import Span
-from symopt.statements.program import Read, Reduction, Winner
+from symopt.statements.program import MATRIX_LOOPS, Read, Reduction, Winner
 from symopt.types import Integer, Range, constant
 
 SAMPLE = "sample"  # the index of every pass
@@ -99,6 +99,11 @@ class Update:
     first: bool
     winner: Winner | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def of_matrix(self) -> bool:
+        """Whether all points of the last loops are one function of a whole matrix."""
+        return self.reduction in MATRIX_LOOPS
 
     @property
     def seen(self) -> frozenset[str]:

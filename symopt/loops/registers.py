@@ -73,7 +73,9 @@ def _note(
     accesses += [(read.tensor, read.map) for read in update.reads if read.tensor]
     for name, place in accesses:
         few = _few(kernel.buffers[name])
-        places.setdefault(name, []).append(_numbered(place, fixed, known, few))
+        # A function of a matrix finds all of it in memory.
+        numbered = not update.of_matrix and _numbered(place, fixed, known, few)
+        places.setdefault(name, []).append(numbered)
     if fixed is None and update.reduction in ("max", "min"):
         for name in written:  # the best so far goes from step to step in memory
             places[name].append(False)

@@ -135,6 +135,9 @@ class RowMoves:
             split = self._split(name, first.place)
             if others or name in stepwise or split is None or not first.first:
                 continue
+            inner = {loop.index for loop in first.loops}
+            if any(part.indices & inner for part in first.place[: split[0]]):
+                continue  # several rows of each sample
             found[name, first.place[: split[0]]] = self._name(name)
             self.columns[found[name, first.place[: split[0]]]] = split[1]
         return found

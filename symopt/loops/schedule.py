@@ -35,7 +35,10 @@ from symopt.loops.program import (
 )
 from symopt.loops.sizes import NOTHING_FIXED, Fixed, sized_range, with_sizes
 from symopt.statements.program import IDENTITY, Program, Read, Role, Statement, sections
-from symopt.types import Integer, Range, Step, index
+from symopt.types import Integer, Range, Step, dim, index
+
+
+_FEWEST_LANES, _LARGE = 4, 10**9  # below which lanes are not worth it; of open sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class _Plan:
         """Which node of the kernel a statement goes to."""
         lead = self.leads[number]
         return self.levels[number], lead.key if lead else None
+
+    @property
+    def plain_steps(self) -> frozenset[range]:
+        """The statements that go through steps together, outside of a pass."""
+        return frozenset(own for own in self.together.values() if self.leads[own[0]] is None)
 
     def is_sink(self, number: int) -> bool:
         """Whether a statement's result outlives its sample."""
@@ -91,10 +99,31 @@ def schedule(program: Program, name: str, options: Options, fixed: Fixed = NOTHI
 def _packed_plan(program: Program, options: Options, fixed: Fixed) -> _Plan:
     ranked = sample_dims(program, options.sample)
     plan = _plan(program, ranked, options)
+    for name in _beside_steps(plan, fixed):
+        # Where no sample goes through steps on its own, what is beside them can take the lanes.
+        other = _plan(program, (name, *ranked), options)
+        if len(other.plain_steps) < len(plan.plain_steps):
+            plan, ranked = other, (name, *ranked)
+            break
     if options.lanes == 1:
         return plan
     packed = pack_gathers(program, plan.leads, plan.alignment, plan.levels, fixed)
     return _plan(packed.program, ranked, options, packed.packs) if packed.packs else plan
+
+
+def _beside_steps(plan: _Plan, fixed: Fixed) -> tuple[str, ...]:
+    """The dims that every statement of some steps outside of a pass runs over, large ones first."""
+    found: Counter[str] = Counter()
+    for numbers in plan.plain_steps:
+        statements = [plan.program.statements[number] for number in numbers]
+        names = [
+            {name for loop in s.loops[len(s.steps) :] for name in loop.upper.dims}
+            for s in statements
+        ]
+        found.update(frozenset.intersection(*map(frozenset, names)))
+    sizes = {name: dim(name).with_sizes(fixed.known).value or _LARGE for name in found}
+    large = (name for name in found if sizes[name] >= _FEWEST_LANES)
+    return tuple(sorted(large, key=lambda name: (-found[name], -sizes[name], name)))
 
 
 def _plan(
@@ -201,7 +230,9 @@ def _needed_often(plan: _Plan, limit: int) -> set[str]:
     for group in sinks.values():
         chosen = (plan.program.statements[n] for n in _with_local_writers(plan, group))
         counts.update({name for s in chosen for name in s.written if name in plan.local})
-    return {name for name, count in counts.items() if count > limit}
+    stepwise = {name for s in plan.program.statements if s.steps for name in s.written}
+    # Steps wait for each other: what they compute is stored rather than computed again.
+    return {name for name, count in counts.items() if count > (1 if name in stepwise else limit)}
 
 
 def _scattered(plan: _Plan) -> frozenset[str]:

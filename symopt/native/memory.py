@@ -262,6 +262,12 @@ class Memory:
         rest = position - index(SAMPLE)
         return None if SAMPLE in rest.indices else rest
 
+    def matrix(self, name: str, first: tuple[Integer, ...]) -> Matrix:
+        """A matrix that begins at a place."""
+        buffer = self.kernel.buffers[name]
+        position = self.integers.emit(self.position(buffer, first))
+        return Matrix(self, buffer, position)
+
     def spot(self, buffer: Buffer, *place: Integer) -> str:
         """The address of an element whose place is the same for all lanes."""
         if not buffer.shape and buffer.storage is not Storage.TILE:
@@ -284,6 +290,39 @@ class Memory:
         text = self.text
         start = self.address(buffer, text.lane(position, lane))
         return text.element(start, text.integer(lane)) if buffer.by_lane else start
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Where a matrix is that is taken as a whole, or one of every lane."""
+
+    memory: Memory
+    buffer: Buffer
+    first: Value
+
+    @property
+    def by_lane(self) -> bool:
+        """Whether the lanes' matrices lie interleaved."""
+        return self.buffer.by_lane and not self.first.wide
+
+    @property
+    def wide(self) -> bool:
+        """Whether every lane has one of its own."""
+        return self.buffer.by_lane or self.first.wide
+
+    @property
+    def stride(self) -> int:
+        """How far apart elements are."""
+        if not self.buffer.by_lane:
+            return 1
+        tile = self.buffer.storage is Storage.TILE
+        return self.memory.text.lanes * (self.memory.blocks if tile else 1)
+
+    def address(self, lane: int) -> str:
+        """That of the first element of one lane's matrix."""
+        if self.wide:
+            return self.memory.element(self.buffer, self.first, lane)
+        return self.memory.address(self.buffer, self.first)
 
 
 def _extent(shape: tuple[Integer, ...]) -> int:

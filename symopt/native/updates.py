@@ -9,11 +9,12 @@ import sympy
 
 from symopt.loops.program import Buffer, Storage, Update
 from symopt.loops.work import written_out
+from symopt.native.matrices import matrix_function
 from symopt.native.memory import Memory
 from symopt.native.scalars import ScalarEmitter
 from symopt.native.sums import Sums
 from symopt.native.text import FLAGS, FunctionText, Value
-from symopt.statements.program import IDENTITY, Read
+from symopt.statements.program import IDENTITY, MATRIX_LOOPS, Read
 from symopt.types import Integer, Range, constant
 
 _MOST_UNROLLED, _MOST_COPIES = 8, 64  # of one loop; of a body, by all loops around it
@@ -47,6 +48,11 @@ class UpdateEmitter:
         outer = list(update.loops)
         while outer and outer[-1].index not in update.seen:
             inner.insert(0, outer.pop())
+        if update.of_matrix:
+            count = len(update.loops) - MATRIX_LOOPS[update.reduction]
+            inside = update.loops[count:]
+            self._nest(list(update.loops[:count]), lambda: self._matrix(update, inside))
+            return
         match update.reduction:
             case "=":
                 self._nest(outer, lambda: self._assign(update))
@@ -93,6 +99,32 @@ class UpdateEmitter:
 
     def _symbols(self, update: Update) -> dict[sympy.Symbol, Value]:
         return {read.symbol: self._read(read) for read in update.reads}
+
+    def _matrix(self, update: Update, inside: Sequence[Range]) -> None:
+        """The function of one matrix, or of the lanes' matrices."""
+        text, memory = self.text, self.memory
+        fixed = memory.integers.fixed
+        first = {loop.index: constant(0) for loop in inside}
+        (read,) = update.reads
+        assert read.tensor is not None
+        fixed.update(first)
+        source, target = (
+            memory.matrix(read.tensor, read.map),
+            memory.matrix(update.target, update.place),
+        )
+        for name in first:
+            del fixed[name]
+        size = memory.integers.emit(inside[-1].upper)
+        together = text.lanes > 1 and source.by_lane and target.by_lane
+        wide = text.lanes > 1 and (source.wide or target.wide)
+        lanes = text.lanes if together else 1
+        function = matrix_function(update.reduction, lanes, text)
+        for lane in range(text.lanes if wide and not together else 1):
+            arguments = ", ".join(
+                f"ptr {matrix.address(lane)}, i64 {matrix.stride}" for matrix in (source, target)
+            )
+            text.line(f"call void {function}({arguments}, i64 {size.text})")
+        memory.known.forget(update.target)
 
     def _accumulate(self, update: Update, inner: list[Range]) -> None:
         """`sum` and `prod`: the inner loops into a register, then into the target."""

@@ -17,7 +17,7 @@ from sympy import S
 
 from symopt.primitives.cases import Cases
 from symopt.primitives.complex_step import Values, to_first_order
-from symopt.primitives.elementary import cos, sqrt
+from symopt.primitives.elementary import absolute, cos, sqrt
 from symopt.primitives.operators import ONE, ZERO, divide, less, power_by_integer, select
 from symopt.primitives.record import Constant, Elementwise, Expand
 from symopt.primitives.special import sinc
@@ -28,12 +28,12 @@ def _order(k: Values) -> int:
 
 
 def _limit(k: int) -> float:
-    """Below it the series loses nothing; above, neither does c_{k} = (1/(k-2)! - c_{k-2}) / s."""
-    return max(2.0, 0.5 * k * (k - 1))
+    """Above it, c_k = (1/(k-2)! - c_{k-2}) / s loses two bits at most; the series loses none."""
+    return 0.25 * k * (k - 1)
 
 
 def _expansion(order: sympy.Expr, s: sympy.Expr) -> sympy.Expr:
-    k = int(order)
+    k, s = int(order), absolute(s)  # which it is; so the value is finite for any number
     if k == 0:
         return cos(sqrt(s))
     if k == 1:
@@ -42,7 +42,7 @@ def _expansion(order: sympy.Expr, s: sympy.Expr) -> sympy.Expr:
         return Constant(0.5) * power_by_integer(sinc(Constant(0.5) * sqrt(s)), 2)
     near = less(s, Constant(_limit(k)))
     apart = select(near, ONE, s)
-    far = _expansion(sympy.Integer(2 - k % 2), apart)
+    far = _expansion(sympy.Integer(2 - k % 2), s)  # of s, which the value needs as well
     for low in range(2 - k % 2, k, 2):
         far = divide(Constant(1 / math.factorial(low)) - far, apart)
     return select(near, _series(k, select(near, s, ZERO)), far)
@@ -51,7 +51,7 @@ def _expansion(order: sympy.Expr, s: sympy.Expr) -> sympy.Expr:
 def _series(k: int, s: sympy.Expr) -> sympy.Expr:
     coefficients: list[float] = []
     while not coefficients or abs(coefficients[-1]) * _limit(k) ** len(coefficients) > (
-        1e-19 * coefficients[0]
+        4e-17 * coefficients[0]
     ):
         j = len(coefficients)
         coefficients.append((-1) ** j / math.factorial(2 * j + k))
@@ -63,7 +63,7 @@ def _series(k: int, s: sympy.Expr) -> sympy.Expr:
 
 def _reference(k: int, s: Values) -> Values:
     """The mean of cos(t θ) over t in [0, 1], weighted by (1 - t)^(k-1); far out, the recurrence."""
-    s = np.asarray(s, dtype=np.float64)
+    s = np.abs(np.asarray(s, dtype=np.float64))
     if k == 0:
         return np.cos(np.sqrt(s))
     nodes, weights = np.polynomial.legendre.leggauss(32)
@@ -98,10 +98,14 @@ def _precise(k: int, s: Values) -> Values:
 
 
 def _partial(k: int, s: sympy.Expr) -> sympy.Expr:
-    above = stumpff(sympy.Integer(k + 1), s)
-    if k == 0:
-        return Constant(-0.5) * above
-    return Constant(0.5 * k) * stumpff(sympy.Integer(k + 2), s) - Constant(0.5) * above
+    above = Constant(-0.5) * _of(k + 1, s)
+    return above if k == 0 else Constant(0.5 * k) * _of(k + 2, s) + above
+
+
+def _of(k: int, s: sympy.Expr) -> sympy.Expr:
+    """c_k by the name that a rotation gives it, so that what is known is not computed again."""
+    named = (rotation_cosine, rotation_sine, rotation_rest)
+    return named[k](s) if k < len(named) else stumpff(sympy.Integer(k), s)
 
 
 def _standard(order: sympy.Expr, s: sympy.Expr) -> sympy.Expr:
@@ -123,7 +127,7 @@ stumpff = Elementwise(
     standard=_standard,
     domain=((3.0, 3.0), (0.0, 40.0)),  # one turn; beyond, slopes have an error of eps × c_k
     precise=lambda k, s: _precise(int(k), s),
-    faithful=True,
+    finite=True,
     public=False,
     arguments=("k", "s"),
 )
@@ -145,7 +149,7 @@ def _of_order(k: int, name: str, summary: str) -> Elementwise:
         standard=lambda s: _standard(sympy.Integer(k), s),
         domain=((0.0, 400.0),),
         precise=lambda s: _precise(k, s),
-        faithful=True,
+        finite=True,
         public=False,
         arguments=("s",),
     )

@@ -23,6 +23,7 @@ from symopt.primitives.complex_step import (
 )
 from symopt.primitives.operators import smul
 from symopt.primitives.record import Constant, Primitive
+from symopt.statements import matrices
 from symopt.statements.expression import operands, postorder
 from symopt.statements.program import IDENTITY, Program, Role, Statement, sections
 from symopt.types import Integer, Range
@@ -145,6 +146,9 @@ def points(
 def _execute(
     program: Program, statement: Statement, values: Values, dtype: Any, at: Mapping[int, int]
 ) -> None:
+    if statement.of_matrix:
+        _function_of_matrix(program, statement, values, dtype, at)
+        return
     indices, total = points(statement.loops, values.dims, values.tensors, at)
 
     def place(parts: tuple[Integer, ...]) -> tuple[Any, ...]:
@@ -172,6 +176,37 @@ def _execute(
     _Reducer(statement, values, target, flat, expression, tangent).run(
         place((statement.winner.position,))[0] if statement.winner else None
     )
+
+
+def _function_of_matrix(
+    program: Program, statement: Statement, values: Values, dtype: Any, at: Mapping[int, int]
+) -> None:
+    """The matrices that are read, one after another, and what is made of each."""
+    around = statement.around
+
+    def at_points(loops: tuple[Range, ...], parts: tuple[Integer, ...]) -> tuple[Any, ...]:
+        indices, total = points(loops, values.dims, values.tensors, at)
+        found = (evaluate_integer(part, values.dims, indices, values.tensors) for part in parts)
+        return tuple(np.broadcast_to(part, total) for part in found)
+
+    size = max(int(evaluate_integer(statement.loops[-1].upper, values.dims, {}, values.tensors)), 0)
+    (read,) = statement.reads
+    assert read.tensor is not None
+    target = _begin(program, statement, values, dtype)
+    _, count = points(around, values.dims, values.tensors, at)
+    read_at = at_points((*around, *statement.loops[-2:]), read.map)
+    written = at_points(statement.loops[: len(statement.loops) - 2], statement.map)
+
+    def stack(array: Array) -> Array:
+        return array[read_at].reshape(count, size, size)
+
+    found = matrices.value(statement.reduction, stack(values.tensors[read.tensor]))
+    target[written] = np.ravel(found)
+    if values.dual:
+        change = stack(values.tangents[read.tensor])
+        matrix = stack(values.tensors[read.tensor])
+        moved = matrices.tangent(statement.reduction, matrix, found, change)
+        values.tangents[statement.target][written] = np.ravel(moved)
 
 
 def evaluate_expression(expression: sympy.Expr, known: dict[sympy.Expr, Array]) -> Array:

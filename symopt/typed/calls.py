@@ -195,6 +195,4 @@ def _random(elaborator: Elaborator, expression: tree.Call, env: Environment) -> 
     return elaborator.elementwise((first, second, draw), combine, expression.span, "draw")
 
 
-FUNCTION_NAMES = frozenset(
-    {*ELEMENTWISE, *REDUCTIONS, *VECTOR_FUNCTIONS, "normal", "uniform"}
-)
+FUNCTION_NAMES = frozenset({*ELEMENTWISE, *REDUCTIONS, *VECTOR_FUNCTIONS, "normal", "uniform"})

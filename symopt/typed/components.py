@@ -29,7 +29,8 @@ def components(statements: Iterable[tree.Statement]) -> dict[int, tuple[tree.Def
     }
     found: dict[int, tuple[tree.Definition, ...]] = {}
     for names in strong_components(tuple(by_name), needs):
-        own = [d for d in definitions if d.name in names]
+        chosen = (d for name in names for d in by_name[name])
+        own = sorted(chosen, key=lambda definition: definition.span.start)
         if len(names) > 1 or _is_recurrent(own, needs) or _by_cases(own):
             found.update({id(definition): tuple(own) for definition in own})
     return found

@@ -52,8 +52,10 @@ def define(unit: Unit, statement: tree.Definition) -> None:
 
 def _accumulates_again(unit: Unit, statement: tree.Definition) -> bool:
     """Whether this is one more `+=` into a target that only `+=` has written."""
+    if not statement.accumulate:
+        return False
     earlier = [d for d in unit.definitions if d.name == statement.name]
-    return statement.accumulate and bool(earlier) and all(d.accumulate for d in earlier)
+    return bool(earlier) and all(d.accumulate for d in earlier)
 
 
 def elaborate_definition(

@@ -78,16 +78,6 @@ def duplicate_name(name: str, span: Span, first: Span) -> Diagnostic:
     )
 
 
-def not_supported(what: str, span: Span) -> Diagnostic:
-    return problem(
-        Kind.PARSE,
-        "not-supported",
-        f"{what} are part of the language but not yet supported by this version",
-        span,
-        "not yet supported",
-    )
-
-
 def unknown_function(name: str, span: Span, known: Iterable[str], is_value: bool) -> Diagnostic:
     help_text = f"`{name}` is an array: index it with brackets, `{name}[...]`" if is_value else None
     return problem(

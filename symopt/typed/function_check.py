@@ -138,8 +138,8 @@ def _report_recursion(unit: Unit, functions: Iterable[tree.FunctionDefinition]) 
                 found.setdefault(call.function, call.function_span)
     needs = {name: found.keys() & calls.keys() for name, found in calls.items()}
     for names in strong_components(tuple(calls), needs):
-        if len(names) > 1 or names[0] in needs[names[0]]:
-            first = min(names, key=list(calls).index)
+        first = min(names, key=list(calls).index)
+        if len(names) > 1 or first in needs[first]:
             chain = _circle(first, needs, set(names))
             steps = [calls[a][b] for a, b in pairwise(chain)]
             unit.report.add(function_errors.recursive_function(chain, steps))

@@ -128,6 +128,7 @@ def _on_broken_arrays(
         for part in where
         for use in _uses(part, name)
         if any(isinstance(place, tree.Name) and place.name == name for place in use.subscripts)
+        and not (isinstance(use.base, tree.Name) and use.base.name in elaborator.recurring)
     ]
     return any([elaborator.value(array, env).broken for array in arrays])
 

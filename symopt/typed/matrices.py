@@ -96,9 +96,7 @@ def _matrix_of_matrix(
     place = tuple(index(loop.index) for loop in loops)
     element = _reduced(elaborator, kind, source, place[:-2], place[-2:], span)
     tensor, outer, _, _ = stored(elaborator, name, Written(loops, place, element, False, span))
-    return Value(
-        matrix.shape, lambda place: Read(tensor, outer + place, span), span, simple=True
-    )
+    return Value(matrix.shape, lambda place: Read(tensor, outer + place, span), span, simple=True)
 
 
 def _number_of_matrix(

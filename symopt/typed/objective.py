@@ -31,7 +31,8 @@ def build_objective(
     unit: Unit, written: tree.Objective | None, end: Span
 ) -> tuple[Definition | None, bool]:
     """The scalar definition to minimize, and whether it is a plain sum of squared residuals."""
-    residuals = [d for d in unit.definitions if d.mark == "residual"]
+    # One of each name: what several cases or sums define is one array of residuals.
+    residuals = list({d.name: d for d in unit.definitions if d.mark == "residual"}.values())
     if written is not None:
         for name, loss in unit.losses.items():
             unit.report.add(errors.loss_with_minimize(loss.span, written.span))

@@ -179,6 +179,9 @@ class _Ordering:
                 return
         names = [m.definition.name for m in members if not m.definition.auxiliary]
         name, spans = (names or ["~"])[0], tuple(dict.fromkeys(e.access.span for e in edges))
+        if not any(member.definition.axes for member in members):
+            circle = tuple(dict.fromkeys(names))
+            raise _Unordered(recurrence_errors.in_a_circle(circle, first.definition.span, spans))
         raise _Unordered(
             mismatch or recurrence_errors.no_order(name, first.definition.span, spans[:3])
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from symopt.diagnostics import Diagnostic, Kind, Label
 from symopt.source import Span
 from symopt.typed.errors import problem
@@ -17,6 +19,17 @@ def unknown_shape(name: str, span: Span) -> Diagnostic:
         span,
         "reads only itself and what is not defined yet",
         help=f"write its indices: `{name}[t, j] = ...`, or a start case: `{name}[0, j] = 0`",
+    )
+
+
+def in_a_circle(names: Sequence[str], span: Span, reads: tuple[Span, ...]) -> Diagnostic:
+    return problem(
+        Kind.SHAPE,
+        "in-a-circle",
+        f"{' and '.join(f'`{name}`' for name in names)} are defined by each other",
+        span,
+        also=tuple(Label(read, "used here") for read in reads),
+        help="only along an index can definitions need each other, step by step: `x[t]`, `y[t]`",
     )
 
 

@@ -62,7 +62,8 @@ def rotate(elaborator: Elaborator, w: Value, x: Value, span: Span) -> Value:
         turned = Product((component(w, j), broadcast_at(along, batch, outer), rest))
         return Sum((Product((component(x, j), cosine)), Product((cross, sine)), turned), span)
 
-    return Value(shape, at, span)
+    # Under a name: each of its many factors has a slope of its own, times what follows from it.
+    return shared(elaborator, Value(shape, at, span), "rotate")
 
 
 def _dot(elaborator: Elaborator, a: Value, b: Value, span: Span) -> Value:

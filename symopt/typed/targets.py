@@ -100,9 +100,14 @@ def _is_index(
     subscript: tree.Expression,
     env: Environment,
 ) -> bool:
-    """Whether a subscript on the left names an index; `g[c] += ...` may name scalar data."""
+    """Whether a subscript on the left names an index.
+
+    `g[c] += ...` may name scalar data, and one of several cases a dim: `h[T] = ...`.
+    """
     if not isinstance(subscript, tree.Name):
         return False
+    if subscript.name in elaborator.scope.dims and statement.name in elaborator.recurring:
+        return any(clause.index == subscript.name for clause in statement.clauses)
     if subscript.name in env.arguments:
         return True
     variable = elaborator.scope.variables.get(subscript.name)
@@ -121,8 +126,12 @@ def _unbound(
 ) -> dict[str, tree.Name]:
     """Index names that nothing binds: summed over by `+=`, a mistake otherwise."""
     scope = elaborator.scope
-    known = {*bound, *env.arguments, *scope.names, *scope.broken, *scope.later}
-    return {n.name: n for n in reversed(named_indices(statement)) if n.name not in known}
+    known = (
+        *(bound, env.arguments, scope.dims, scope.variables, scope.functions),
+        *(scope.broken, scope.later),
+    )
+    unknown = (n for n in named_indices(statement) if not any(n.name in part for part in known))
+    return {name.name: name for name in reversed(list(unknown))}
 
 
 def named_indices(statement: tree.Definition) -> list[tree.Name]:

@@ -69,7 +69,7 @@ def _cross_entropy(elaborator: Elaborator, logits: Value, label: Value, span: Sp
 
 
 def _kl(elaborator: Elaborator, p: Value, q: Value, span: Span) -> Value:
-    """Σ p log(p/q) over the last axis; an element with p = 0 counts 0."""
+    """Σ p log(p/q) over the last axis; an element with p = 0 counts 0, in derivatives too."""
     if p.shape != q.shape:
         return elaborator.fail(
             errors.cannot_combine("compare", p.shape, q.shape, p.span, q.span, span), span
@@ -78,7 +78,9 @@ def _kl(elaborator: Elaborator, p: Value, q: Value, span: Span) -> Value:
 
     def term(a: Scalar, b: Scalar) -> Scalar:
         ratio = Sum((Apply(log, (a,), span), Product((Number(-1.0), Apply(log, (b,), span)))))
-        return Apply(operators.smul, (a, ratio), span)
+        # Not a strong product: its slope by p would be infinite at 0, where softmax underflows.
+        nothing = Apply(operators.equal, (a, Number(0.0)), span)
+        return Apply(operators.select, (nothing, Number(0.0), Product((a, ratio))), span)
 
     return _rows(elaborator, shared(elaborator, p, "p"), shared(elaborator, q, "q"), span, term)
 

@@ -13,7 +13,7 @@ def test_a_good_program_is_summarised(run):
         assert word in result.stdout
 
 
-@pytest.mark.parametrize("stage", ["statements", "loops", "llvm"])
+@pytest.mark.parametrize("stage", ["statements", "graph", "loops", "llvm"])
 def test_stages_are_shown(run, stage):
     result = run("check", "line.sym", "--show", stage)
     assert result.exit_code == 0

@@ -45,3 +45,30 @@ def test_what_has_no_closed_form_does_not_hide_the_rest(run, program):
     assert result.stdout == "by s: 2*s\n"
     assert result.stderr.count("error:") == 1
     assert "no closed form" in result.stderr
+
+
+def test_long_derivatives_go_definition_by_definition(run, program):
+    path = program(
+        "data X[n, d], y[n]\nparam W[h, d] init 1, u[h] init 1, c init 0\n"
+        "p[i, j] = tanh(sum(W[j, k] * X[i, k] for k) + c)\n"
+        "q[i] = sigmoid(sum(u[j] * p[i, j] for j))\n"
+        "minimize sum((q[i] - y[i])^2 for i)\n"
+    )
+    result = run("derive", path)
+    assert result.exit_code == 0
+    heads = [line.split(" = ")[0].split(": ")[0] for line in result.stdout.splitlines()]
+    assert heads == ["q̄[i]", "p̄[i, j]", "by W[j, k]", "by u[j]", "by c"]
+    latex = run("derive", path, "--wrt", "c", "--format", "latex")
+    assert r"{\bar{q}}_{i} = " in latex.stdout
+    assert latex.stdout.count("{") == latex.stdout.count("}")
+
+
+def test_recurrences_are_derived_as_recurrences(run, program):
+    path = program(
+        "data y[n]\nparam a init 0.5\nh[0] = 1\n"
+        "h[t] = sin(a * h[t - 1]) for t in range(1, n)\n"
+        "minimize sum((h[t] - y[t])^2 for t in range(n))\n"
+    )
+    result = run("derive", path)
+    assert result.exit_code == 0
+    assert "h̄[t + 1]" in result.stdout

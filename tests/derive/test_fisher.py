@@ -40,6 +40,8 @@ def linear(objective: str, y: np.ndarray = Y) -> symopt.problem.Problem:
         "mean(softplus(z) - y * z)",
         "sum(softplus(z) - y * z) / n + 3 * sumsq(w)",
         "mean(softplus(z[i]) for i) - sum(y[i] * z[i] for i) / n + w[0]^4",
+        "sum(softplus(z[i]) for i) - y @ z",
+        "n * mean(softplus(z) - y * z)",
     ],
 )
 def test_logistic(objective: str) -> None:
@@ -67,7 +69,12 @@ def test_mean_of_what_a_filter_keeps() -> None:
 
 def test_mean_over_samples_and_outputs() -> None:
     """Of a mean over n·k points, the n is left away and the k stays."""
-    text = "data X[n, d], y[n]\nparam W[d, k]\nmodel z = X @ W\nminimize mean((z[i, c] - y[i])^2 for i, c)"
+    text = """
+    data X[n, d], y[n]
+    param W[d, k]
+    model z = X @ W
+    minimize mean((z[i, c] - y[i])^2 for i, c)
+    """
     problem = symopt.parse(text).bind(X=X, y=Y, k=2)
     p = RNG.normal(size=problem.n)
     e = X @ p.reshape(D, 2) - Y[:, None]
@@ -91,8 +98,7 @@ def test_softmax() -> None:
     rows = np.einsum("ij,ic->ijc", X, share - np.eye(3)[LABELS]).reshape(N, -1)
     assert error(problem.fisher(p), gram(rows)) < EXACT
     wanted = sum(
-        np.kron(np.outer(x, x), np.diag(s) - np.outer(s, s))
-        for x, s in zip(X, share, strict=True)
+        np.kron(np.outer(x, x), np.diag(s) - np.outer(s, s)) for x, s in zip(X, share, strict=True)
     )
     assert error(problem.fisher(p, kind="model"), wanted) < EXACT
 
@@ -123,9 +129,7 @@ def test_summands_by_complex_steps() -> None:
     problem = model.bind(X=X, y=Y)
     p = RNG.normal(size=problem.n)
     prior = np.concatenate([0.02 * p[: 2 * D], np.zeros(3)])
-    rows = np.array(
-        [Oracle(model.bind(X=X[[i]], y=Y[[i]])).gradient(p) - prior for i in range(N)]
-    )
+    rows = np.array([Oracle(model.bind(X=X[[i]], y=Y[[i]])).gradient(p) - prior for i in range(N)])
     assert error(problem.fisher(p), gram(rows)) < EXACT
 
 

@@ -38,7 +38,11 @@ def _function(name: str, function: str, *arguments: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_statements_stay_well_formed_and_keep_their_values(name: str, function: str) -> None:
     oracle, p, v = _case(name)
-    whole = FUNCTIONS[function](oracle.task)
+    try:
+        whole = FUNCTIONS[function](oracle.task)
+    except symopt.DerivativeUnavailable:
+        assert function.startswith("fisher")  # of sums over samples, of known likelihoods
+        return
     verify(whole)
     small = verify(derive(oracle.task, function))
     assert {s.target for s in small.statements} <= {s.target for s in whole.statements}

@@ -197,3 +197,15 @@ def test_functions_outlive_what_made_them() -> None:
     functions = [symopt.lambdify([x], x + k) for k in range(20)]
     gc.collect()
     assert [f(1.0) for f in functions] == [1.0 + k for k in range(20)]
+
+
+def test_functions_go_with_their_last_reference() -> None:
+    import gc
+    import weakref
+
+    compiled = symopt.lambdify([x], x + 1)
+    assert compiled(1.0) == 2.0
+    owner = weakref.ref(compiled.__self__.keep[-1])  # type: ignore[attr-defined]
+    del compiled
+    gc.collect()
+    assert owner() is None

@@ -679,7 +679,7 @@ def test_this_python_has_an_entry() -> None:
 
 
 @native
-@pytest.mark.parametrize("field", ["_ARRAYS", "_OBJECTS"])
+@pytest.mark.parametrize("field", ["ARRAYS", "OBJECTS"])
 def test_objects_of_another_layout_are_noticed(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     places = getattr(entries, field)
     assert entries._is_as_expected()

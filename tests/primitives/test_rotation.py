@@ -1,5 +1,7 @@
 """Stumpff's functions of every order that derivatives of rotations reach, against mpmath."""
 
+from typing import Any
+
 import mpmath
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ RANGE = np.concatenate([NEAR_ZERO, np.linspace(0.2, 60, 150), [200.0, 1e3, 1e4]]
 ALL = np.arange(9)
 
 
-def precise(k: int, s: float) -> mpmath.mpf:
+def precise(k: int, s: float) -> Any:
     """c_k by the confluent hypergeometric limit function: 0F1 of -s/4, at many digits."""
     with mpmath.workdps(120):
         half = mpmath.mpf(k + 1) / 2, mpmath.mpf(k + 2) / 2

@@ -38,13 +38,13 @@ functions of this page and some that have no other use (`gaussian`, `polygamma`)
 to the first winner.
 """
 
-_LOSSES = """Functions of a residual `r` and a scale `k`, all close to r^2/2 near 0. Behind a residual,
-`loss huber(k)` is twice that, so that it tends to the plain sum of squares; there the scale is 1 if
-left out.
+_LOSSES = """Functions of a residual `r` and a scale `k`, all close to r^2/2 near 0. Behind a
+residual, `loss huber(k)` is twice that, so that it tends to the plain sum of squares; there the
+scale is 1 if left out.
 """
 
-_REDUCTIONS = """Over all of an array (`sum(A)`), along an axis (`sum(A, axis=0)`; negative ones count
-from the end), or over indices (`sum(A[i, j] for i, j if i < j)`).
+_REDUCTIONS = """Over all of an array (`sum(A)`), along one axis (`sum(A, axis=0)`; negative ones
+count from the end), or over indices (`sum(A[i, j] for i, j if i < j)`).
 """
 
 

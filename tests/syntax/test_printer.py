@@ -1,5 +1,6 @@
 """Printing: what is printed parses to the same tree, for example texts and random trees."""
 
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -143,10 +144,29 @@ statements = st.one_of(
 files = few(statements, most=4).map(lambda several: tree.File(several, EMPTY))
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
-@given(files)
-def test_printed_trees_parse_to_themselves(file: tree.File) -> None:
-    assert parse(Source("printed", print_file(file))) == file
+NODES = {node for node in vars(tree).values() if isinstance(node, type) and is_dataclass(node)}
+
+
+def nodes_in(part: object) -> set[type]:
+    """The types of all nodes of a tree."""
+    if isinstance(part, tuple):
+        return set().union(*map(nodes_in, part))
+    if type(part) not in NODES:
+        return set()
+    return {type(part)}.union(*(nodes_in(getattr(part, field.name)) for field in fields(part)))
+
+
+def test_printed_trees_parse_to_themselves() -> None:
+    seen: set[type] = set()
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(files)
+    def parse_what_is_printed(file: tree.File) -> None:
+        assert parse(Source("printed", print_file(file))) == file
+        seen.update(nodes_in(file))
+
+    parse_what_is_printed()
+    assert seen == NODES - {tree.Unread}  # which stands for what cannot be printed
 
 
 # ── texts ────────────────────────────────────────────────────────────────────────────────────

@@ -27,7 +27,7 @@ def test_value(turned: tuple, size: float, rng: np.random.Generator) -> None:
     w = size * rng.standard_normal(3)
     wanted = c @ Rotation.from_rotvec(w).apply(x)
     # Some ten roundings of terms no larger than |c| |x|, and that of the angle itself.
-    slack = 4e-15 * (1 + size) * np.linalg.norm(c) * np.linalg.norm(x)
+    slack = 4e-15 * (1 + size) * float(np.linalg.norm(c) * np.linalg.norm(x))
     assert problem.value(w) == pytest.approx(wanted, abs=slack)
 
 

@@ -1,0 +1,110 @@
+"""`symopt test`: derivatives verified from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from symopt.primitives.record import Constant
+from symopt.primitives.registry import PRIMITIVES
+
+TEXT = """\
+data x[n], y[n]
+param a > 0 init 1, b init 0.5
+z[i] = log(a + x[i])^b
+residual r[i] = y[i] - z[i]
+"""
+
+
+@pytest.fixture
+def wrong_log():
+    """A logarithm whose derivative is three times what it should be."""
+    record = PRIMITIVES["log"]
+    right = record.partials
+    object.__setattr__(record, "partials", lambda x: (Constant(3.0) * right(x)[0],))
+    yield
+    object.__setattr__(record, "partials", right)
+
+
+def test_random_data_and_points(run, program):
+    result = run("test", program(TEXT), "--points", "2")
+    assert result.exit_code == 0
+    assert "all functions agree with all oracles at 2 of 2 points" in result.stdout
+    for words in ("gauss_newton", "complex step", "dual numbers", "central differences"):
+        assert words in result.stdout
+
+
+def test_given_data(run):
+    result = run("test", "line.sym", "--data", "points.csv", "--points", "1", "--json", "-")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["ok"]
+    assert document["dims"] == {"n": 5}
+    assert document["max_error"] < 1e-13
+    (point,) = document["points"]
+    assert {row["function"] for row in point["comparisons"]} >= {"value", "grad", "hvp", "jac"}
+    assert all(row["ok"] for row in point["comparisons"])
+
+
+def test_part_of_the_data_is_random(run, folder):
+    (folder / "some.csv").write_text("x\n1\n2\n3\n")
+    result = run("test", "line.sym", "--data", "some.csv", "--points", "1", "--json", "-")
+    assert json.loads(result.stdout)["dims"] == {"n": 3}
+
+
+def test_a_wrong_derivative_is_a_no(run, program, wrong_log):
+    result = run("test", program(TEXT), "--points", "1", "--json", "report.json")
+    assert result.exit_code == 1
+    assert "program.sym:3:1" in result.stdout
+    assert "`log(a + x[i])` at 3:8" in result.stdout
+    assert "FAILED at 0 of 1 points" in result.stdout
+    from pathlib import Path
+
+    failure = json.loads(Path("report.json").read_text())["points"][0]["failures"][0]
+    assert (failure["definition"], failure["line"], failure["read"]) == ("z", 3, "a")
+
+
+def test_the_seed_decides(run, program):
+    path = program("param a init normal(0, 1)\ndata x\nminimize exp(a * x)\n")
+    first, again, other = (
+        run("test", path, "--points", "1", "--seed", seed, "--json", "-").stdout
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_a_table_for_each_point(run):
+    result = run("test", "line.sym", "--data", "points.csv", "--points", "2", "-v")
+    assert "point 1" in result.stdout
+    assert "point 2" in result.stdout
+
+
+def test_nowhere_finite(run, program):
+    result = run("test", program("param a > 0 init 1\nminimize log(-a)\n"))
+    assert result.exit_code == 1
+    assert "no point was found" in result.stderr
+    assert "`log(-a)` at 2:10" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--points", "0"), "--points"),
+        (("--dim", "q=3"), "no dim `q`"),
+        (("--data", "missing.csv"), "missing.csv"),
+        (("--param", "slpe=1"), "did you mean `slope`?"),
+        (("--data", "points.csv", "--dim", "n=9"), "n"),
+    ],
+)
+def test_bad_input_is_refused(run, arguments, words):
+    result = run("test", "line.sym", *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_programs_with_errors(run, program):
+    result = run("test", program("param w init 0\nminimize (w\n"))
+    assert result.exit_code == 1
+    assert "program.sym:2:" in result.stderr

@@ -1,0 +1,243 @@
+"""Cases that went wrong in other systems, each with the number of the report there.
+
+Their expected values come from NumPy and from differences; growth is judged by counting statements
+and instructions, never by a clock.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy
+
+import symopt
+from symopt.compiler import Request, lower
+from symopt.loops.options import Options
+from tests.support.oracle import Oracle
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(11)
+
+
+# ── derivatives that were wrong without a word ───────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "minimize sum(exp(sum(A[i, j] * x[j] for j)) for i)",
+        "minimize sum(exp(A @ x))",
+        "def grown(v[n]) = exp(v)\nminimize sum(grown(A @ x))",
+        "def at(i) = exp(sum(A[i, j] * x[j] for j))\nminimize sum(at(i) for i in range(n))",
+        "z[i] += A[i, j] * x[j]\nminimize sum(exp(z))",
+    ],
+)
+def test_a_sum_inside_a_function_stays_a_sum(body, rng) -> None:
+    """sympy 10266: differentiating f(A[i, j] x[j]) dropped the implied sum over j."""
+    model = symopt.parse(f"data A[n, d]\nparam x[d] init 0\n{body}\n")
+    matrix, x = rng.normal(size=(4, 3)), rng.normal(size=3)
+    problem = model.bind(A=matrix)
+    grown = np.exp(matrix @ x)
+    # Sums of a few terms in another order.
+    assert problem.value(x) == pytest.approx(grown.sum(), rel=1e-14)
+    np.testing.assert_allclose(problem.grad(x), matrix.T @ grown, rtol=1e-13)
+    hessian = matrix.T @ (grown[:, None] * matrix)
+    np.testing.assert_allclose(problem.hess(x), hessian, rtol=1e-13)
+
+
+def test_the_gradient_of_a_symbolic_sum_is_not_zero(rng) -> None:
+    """Symbolics.jl 461: the gradient of a sum over symbolic elements was silently 0."""
+    model = symopt.parse("param x[n] init 0\ndim n = 4\nminimize sum(x[i]^2 for i)\n")
+    assert str(model.derive("x")) == "2*x[i]"
+    assert model.derive("x").free_symbols
+    x = rng.normal(size=4)
+    np.testing.assert_array_equal(model.bind().grad(x), 2 * x)
+
+
+# Where the branch is not taken, its definition is infinite, or its slope is.
+BRANCHES = {
+    # jax 347 and 5798: where(x > 0, sqrt(x), 0) had a nan for a gradient at 0.
+    "root": "r[i] = sqrt(a * x[i])\nf[i] = r[i] if x[i] > 0 else 0",
+    "logarithm": "l[i] = log(a * x[i])\nf[i] = l[i] if x[i] > 0 else a",
+    "quotient": "q[i] = a / x[i]\nf[i] = q[i] if x[i] != 0 else a^2",
+    "power": "p[i] = (a * x[i])^0.5\nf[i] = p[i] * b if x[i] > 0 else b",
+    "overflow": "e[i] = exp(800 * a * x[i])\nf[i] = e[i] if x[i] < 0 else b * x[i]",
+    # symforce 445: the derivative of a norm at 0 behind a guard.
+    "norm": "s[i] = (a * x[i])^2\nr[i] = sqrt(s[i])\nf[i] = sin(r[i]) / r[i] if s[i] > 0 else 1",
+    "chain": "u[i] = 1 / x[i]\nv[i] = a * u[i] * exp(u[i])\nw[i] = v[i] - v[i]^2\n"
+    "f[i] = w[i] if x[i] > 0.5 else a",
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_a_branch_not_taken_leaves_no_nan(name) -> None:
+    text = f"data x[n]\nparam a init 1, b init 2\n{BRANCHES[name]}\nmodel m = f\n"
+    model = symopt.parse(text + "minimize sum(m[i]^2 + b * m[i] for i)\n")
+    problem = model.bind(x=[0.0, -1.0, 2.0])
+    p, v = np.array([0.7, 1.5]), np.array([1.0, -2.0])
+    value, gradient, jacobian = problem.value(p), problem.grad(p), problem.jac(p)
+    assert np.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(jacobian).all()
+    assert np.isfinite(problem.hess(p)).all() and np.isfinite(problem.gnvp(p, v)).all()
+    step = 1e-5
+    # Central differences are right to about step^2, in gradients of size 10 to 1e4.
+    for k in range(2):
+        move = step * np.eye(2)[k]
+        slope = (problem.value(p + move) - problem.value(p - move)) / (2 * step)
+        assert gradient[k] == pytest.approx(slope, rel=1e-6, abs=1e-7)
+        row = (problem.grad(p + move) - problem.grad(p - move)) / (2 * step)
+        np.testing.assert_allclose(problem.hess(p)[k], row, rtol=1e-6, atol=1e-6)
+
+
+# ── growth ───────────────────────────────────────────────────────────────────────────────────
+
+
+def many_terms(n: int) -> str:
+    """A sum of n terms, none like another."""
+    terms = (f"sin({k}.5 * x + y)^{k % 3 + 2} / (1 + {k} * y^2)" for k in range(1, n + 1))
+    return f"param x init 0.5, y init 0.3\nminimize {' + '.join(terms)}\n"
+
+
+def long_chain(n: int) -> str:
+    """n definitions, each of the one before."""
+    links = (f"v{k} = sin(v{k - 1}) + {k}.5 * x" for k in range(1, n + 1))
+    return "\n".join(["param x init 0.5", "v0 = x", *links, f"minimize v{n}^2", ""])
+
+
+def sizes(text: str, function: str) -> tuple[int, int]:
+    """The numbers of statements and of lines of LLVM IR of a function."""
+    stages = symopt.parse(text).stages
+    lowered = lower(stages, Request(function), Options())
+    return len(lowered.statements.statements), lowered.ir.count("\n")
+
+
+@pytest.mark.parametrize("function", ["value_and_grad", "hvp"])
+@pytest.mark.parametrize("program", [many_terms, long_chain])
+def test_code_grows_with_the_program_and_no_faster(program, function) -> None:
+    one, two, three = (sizes(program(n), function) for n in (30, 60, 90))
+    for a, b, c in zip(one, two, three, strict=True):
+        # Equal steps: within a twentieth, for what is shared or cut here and there.
+        assert c - b <= 1.05 * (b - a) + 1
+
+
+def test_a_sum_of_2000_different_terms() -> None:
+    p = np.array([0.4, 0.8])
+    problem = symopt.parse(many_terms(2000)).bind()
+    k = np.arange(1, 2001)
+    inner, power, scale = (k + 0.5) * p[0] + p[1], k % 3 + 2, 1 / (1 + k * p[1] ** 2)
+    terms = np.sin(inner) ** power * scale
+    value, gradient = problem.value_and_grad(p)
+    # 2000 terms: rounding of the sum, and of the arguments, which are up to 800.
+    assert value == pytest.approx(terms.sum(), rel=1e-11)
+    slopes = power * np.sin(inner) ** (power - 1) * np.cos(inner) * scale
+    by_y = slopes - terms * scale * 2 * k * p[1]
+    expected = [(slopes * (k + 0.5)).sum(), by_y.sum()]
+    np.testing.assert_allclose(gradient, expected, rtol=1e-10)
+
+
+def test_a_chain_of_5000_definitions() -> None:
+    problem = symopt.parse(long_chain(5000)).bind()
+    v, slope = 0.5, 1.0
+    for k in range(1, 5001):
+        v, slope = np.sin(v) + (k + 0.5) * 0.5, np.cos(v) * slope + k + 0.5
+    value, gradient = problem.value_and_grad(np.array([0.5]))
+    # Arguments of the sines are up to 2500, with roundings of as much.
+    assert value == pytest.approx(v**2, rel=1e-10)
+    assert gradient[0] == pytest.approx(2 * v * slope, rel=1e-10)
+
+
+NETWORK = """
+dim h = {width}
+data X[n, d], y[n]
+param A[h, d] init 1, a[h] init 0, B[h, h] init 1, b[h] init 0, c[h] init 1
+u = tanh(X @ A.T + a)
+v = tanh(u @ B.T + b)
+model f = v @ c
+minimize mean((f - y)^2)
+"""
+
+
+@pytest.mark.parametrize("function", ["value_and_grad", "hvp", "gauss_newton"])
+def test_code_does_not_grow_with_the_width_of_a_network(function) -> None:
+    """heyoka.py 255: a network of two layers of 32 did not finish compiling."""
+    narrow, wide = (sizes(NETWORK.format(width=width), function) for width in (8, 32))
+    assert wide == narrow
+
+
+def test_a_network_of_two_layers_of_32(rng) -> None:
+    """heyoka.py 255, with all sizes compiled in."""
+    model = symopt.parse(NETWORK.format(width=32))
+    problem = model.bind(X=rng.normal(size=(20, 3)), y=rng.normal(size=20))
+    p = rng.normal(size=problem.n) / 6
+    np.testing.assert_allclose(
+        problem.grad(p), np.real(Oracle(problem).gradient(p)), rtol=1e-10, atol=1e-13
+    )
+    fixed = model.fixed_by(problem.dims, {})
+    lines = model.compiled("value_and_grad", None, fixed).ir.count("\n")
+    assert lines < 5_000  # what is written out for 32 is a part of a loop
+
+
+# ── ragged sums ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_nested_sums_over_ragged_index_sets(rng) -> None:
+    """ExaModels.jl 101 and 102: sums over sets that depend on an outer index."""
+    model = symopt.parse(
+        "data off[m+1] in n+1, v[n], item[n] in k, size[m] in n\n"
+        "param w[k] init 1\n"
+        "inner[g] = sum(w[item[i]]^2 * v[i] for i in range(off[g], off[g+1]))\n"
+        "pairs[g] = sum(w[item[i]] * w[item[j]]"
+        " for i in range(off[g], off[g+1]) for j in range(off[g], i))\n"
+        "short[g] = sum(sum(w[item[i]] * inner[q] for i in range(size[q])) for q in range(g))"
+        " for g in range(m)\n"
+        "minimize sum(exp(inner[g] / 9) + pairs[g] + sin(short[g]) for g)\n"
+    )
+    off, item = np.array([0, 3, 3, 4, 8]), np.array([0, 1, 1, 2, 0, 2, 2, 1])
+    size, v = np.array([2, 0, 3, 1]), rng.normal(size=8)
+
+    def loss(w: np.ndarray) -> complex:
+        groups = [range(off[g], off[g + 1]) for g in range(4)]
+        inner = [sum(w[item[i]] ** 2 * v[i] for i in group) for group in groups]
+        pairs = [
+            sum(w[item[i]] * w[item[j]] for i in group for j in range(group.start, i))
+            for group in groups
+        ]
+        firsts = [sum(w[item[i]] for i in range(size[q])) for q in range(4)]
+        short = [sum(firsts[q] * inner[q] for q in range(g)) for g in range(4)]
+        return sum(np.exp(inner[g] / 9) + pairs[g] + np.sin(short[g]) for g in range(4))
+
+    problem, w = model.bind(off=off, item=item, size=size, v=v, k=3), rng.normal(size=3)
+    assert problem.value(w) == pytest.approx(loss(w), rel=1e-13)
+    slopes = [np.imag(loss(w + 1e-30j * np.eye(3)[k])) / 1e-30 for k in range(3)]
+    np.testing.assert_allclose(problem.grad(w), slopes, rtol=1e-12, atol=1e-13)
+
+
+# ── derivatives that cost more than differences ──────────────────────────────────────────────
+
+CURVE = """
+data x[n], y[n]
+param b1 init 1, b2 init 1, b3 init 1, b4 init 1, b5 init 1, b6 init 1
+f[i] = b1*exp(-b2*x[i]) + b3*exp(-(x[i] - b4)^2/b5^2) + b6*sin(x[i]*b2)
+minimize sum((y[i] - f[i])^2 for i)
+"""
+
+
+def test_a_hessian_costs_less_than_differences_of_gradients() -> None:
+    """symfit 293: a fit was slower with its symbolic Hessian than with differences."""
+    explanation = symopt.parse(CURVE).explain("grad", "hess", n=1000)
+    grad, hess = (f.times_value(explanation.sizes) for f in explanation.functions)
+    assert grad is not None and hess is not None
+    assert hess <= 6 * grad  # one-sided differences by six parameters take seven gradients
+
+
+def test_sympy_is_never_given_the_whole(monkeypatch) -> None:
+    """symfit 293, huge expressions: nothing simplifies, sympifies text or lambdifies on the way."""
+
+    def refused(*_, **__):
+        raise AssertionError("a whole expression went to SymPy")
+
+    for name in ("simplify", "lambdify", "diff", "hessian"):
+        monkeypatch.setattr(sympy, name, refused)
+    problem = symopt.parse(CURVE).bind(x=np.arange(5.0), y=np.ones(5))
+    assert np.isfinite(problem.hess(np.ones(6))).all()
