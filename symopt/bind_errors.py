@@ -75,6 +75,17 @@ def not_numeric(data: Data, found: str, place: tuple[int, ...] = ()) -> Diagnost
     )
 
 
+def beyond_single(data: Data, place: tuple[int, ...], found: float) -> Diagnostic:
+    """A number that float32 does not have."""
+    return _data_error(
+        "beyond-float32",
+        f"`{_entry(data.name, place)}` is {float(found):g}, beyond the numbers of float32",
+        data.span,
+        "declared here",
+        'the largest is 3.4e38: scale the data, or bind with dtype="float64"',
+    )
+
+
 def wrong_rank(data: Data, found: tuple[int, ...]) -> Diagnostic:
     if data.shape:
         wanted = f"have shape {shape_text(data.shape)}"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symopt.bind_errors import (
+    beyond_single,
     dim_unknown,
     extra_data,
     index_beyond,
@@ -33,7 +34,16 @@ from symopt.statements.evaluate import points
 from symopt.statements.program import Program, Statement
 from symopt.typed import program as typed
 from symopt.typed.packing import Pattern, positions_name
-from symopt.types import Entry, Integer, Quotient, Remainder, atom, evaluate, interval
+from symopt.types import (
+    Entry,
+    Integer,
+    Precision,
+    Quotient,
+    Remainder,
+    atom,
+    evaluate,
+    interval,
+)
 
 Array = NDArray[Any]
 
@@ -44,10 +54,20 @@ class Bound:
 
     dims: Mapping[str, int]
     arrays: Mapping[str, Array]
+    precision: Precision = "float64"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What arrays of real numbers are of."""
+        return np.dtype(self.precision)
 
 
 def bind(
-    program: typed.Program, setup: Program, given: Mapping[str, Any], sizes: Mapping[str, int]
+    program: typed.Program,
+    setup: Program,
+    given: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    precision: Precision = "float64",
 ) -> Bound:
     """Check what is given against the declarations; raises every mismatch found."""
     report = Report()
@@ -57,7 +77,7 @@ def bind(
     arrays: dict[str, Array] = {}
     for data in program.data.values():
         if data.name in given:
-            array = _numbers(data, given[data.name], report)
+            array = _numbers(data, given[data.name], report, np.dtype(precision))
             if array is not None:
                 arrays[data.name] = array
         elif data.default is None:
@@ -74,11 +94,13 @@ def bind(
         if data.index_of is not None:
             arrays[data.name] = _indices(data, arrays[data.name], dims, report)
     report.stop_if_errors()
-    return Bound(dims, arrays)
+    return Bound(dims, {n: _rounded(a, precision) for n, a in arrays.items()}, precision)
 
 
-def _numbers(data: typed.Data, value: object, report: Report) -> Array | None:
-    """The value as a contiguous array of doubles, without a copy where it is one."""
+def _numbers(
+    data: typed.Data, value: object, report: Report, dtype: np.dtype[Any]
+) -> Array | None:
+    """The value as a contiguous array of reals, without a copy where it is one."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         masked = np.ma.getmaskarray(value)
         report.add(missing_entries(data, "masked", _first(masked), int(masked.sum())))
@@ -97,7 +119,15 @@ def _numbers(data: typed.Data, value: object, report: Report) -> Array | None:
         return None
     if array.dtype.kind == "i" and data.index_of is not None:
         return np.ascontiguousarray(array, dtype=np.int64).reshape(array.shape)
-    array = np.ascontiguousarray(array, dtype=np.float64).reshape(array.shape)
+    if data.index_of is not None:
+        dtype = np.dtype(np.float64)  # a float has no whole numbers beyond 2^24
+    with np.errstate(over="ignore"):
+        rounded = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+    if dtype != array.dtype and dtype == np.float32:
+        beyond = np.isinf(rounded) & ~np.isinf(array)
+        if beyond.any():
+            report.add(beyond_single(data, _first(beyond), array[_first(beyond)]))
+    array = rounded
     if array.size and np.isnan(array.min()):
         missing = np.isnan(array)
         report.add(missing_entries(data, "nan", _first(missing), int(missing.sum())))
@@ -242,9 +272,22 @@ def setup_values(
 ) -> dict[str, Array]:
     """Values of setup definitions: defaults, starts and bounds."""
     program = drop_dead(Program(setup.statements, setup.tensors, names))
-    needed = {name: array for name, array in given.items() if name in program.tensors}
+    needed = {name: in_double(a) for name, a in given.items() if name in program.tensors}
     tensors = evaluate_statements(program, dims, needed).tensors
     return {name: tensors[name] for name in names}
+
+
+def in_double(array: Array) -> Array:
+    """The array as doubles, if it is one of reals."""
+    return array.astype(np.float64, copy=False) if array.dtype.kind == "f" else array
+
+
+def _rounded(array: Array, precision: Precision) -> Array:
+    """The array in a precision, if it is one of reals."""
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(precision, copy=False)
 
 
 def _indices(

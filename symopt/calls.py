@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.conversion import WIDTH, Function, Product, converted, handed_out, run, vector
+from symopt.conversion import (
+    WIDTH,
+    Function,
+    Product,
+    converted,
+    handed_out,
+    rounded,
+    run,
+    vector,
+)
 from symopt.derive.functions import patches, sparsity
 from symopt.kernels import Kernels, Key
 from symopt.native.function import NativeFunction
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
 
     from symopt.sparse import Pattern
 
-Vector = NDArray[np.float64]
+Vector = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,8 @@ class Calls:
     ) -> csr_array:
         """A function whose result is a CSR array; `out` is an earlier one."""
         pattern = self._pattern(name, of, wrt)
-        values = self._function(name, of, wrt)(p, out=pattern.room(out))
+        room = pattern.room(out, self.kernels.bound.dtype)
+        values = self._function(name, of, wrt)(p, out=room)
         return pattern.matrix(values, out)
 
     def residuals_and_jac_sparse(
@@ -112,7 +122,7 @@ class Calls:
         pattern = self._pattern("jac_sparse", of, wrt)
         function = self._function("residuals_and_jac_sparse", of, wrt)
         residuals, matrix = out or (None, None)
-        room = pattern.room(matrix)
+        room = pattern.room(matrix, self.kernels.bound.dtype)
         if room is not None:
             residuals, values = function(p, out=(residuals, room))
         else:
@@ -132,8 +142,8 @@ class Calls:
             return handed_out((native.parts[name],), out)
 
     def checked(self, p: Any) -> Vector:
-        """The flat vector as an array of doubles; a DataError if it has another shape."""
-        return vector("p", p, self.kernels.layout.size)
+        """The flat vector as an array of reals; a DataError if it has another shape."""
+        return rounded(vector("p", p, self.kernels.layout.size), self.kernels.bound.dtype)
 
     # ── making functions ─────────────────────────────────────────────────────────────────────
 

@@ -22,6 +22,7 @@ from symopt.loops.axis import sample_dims
 from symopt.loops.options import Options
 from symopt.loops.program import Kernel
 from symopt.loops.schedule import schedule
+from symopt.loops.single import in_single
 from symopt.loops.sizes import NOTHING_FIXED, Fixed
 from symopt.native.emit import emit_module
 from symopt.native.jit import Library, compile_ir, host
@@ -33,6 +34,7 @@ from symopt.syntax import tree
 from symopt.syntax.parser import parse_what_can_be
 from symopt.typed import program as typed
 from symopt.typed.checker import check
+from symopt.types import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Request:
 
     `of` names a definition that takes the place of the cut: `jac` of it, `jvp`, `vjp`. What is
     `fixed` is compiled in. Derivatives are by the names `wrt`, None for all parameters. With a
-    `width`, a function takes and returns that many vectors side by side.
+    `width`, a function takes and returns that many vectors side by side. `precision` is of arrays.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Request:
     fixed: Fixed = NOTHING_FIXED
     wrt: tuple[str, ...] | None = None
     width: int | None = None
+    precision: Precision = "float64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +105,29 @@ def lower(stages: Stages, request: Request, options: Options) -> Lowered:
     clock = Clock()
     derived, hoisted = _derived(task, request)
     clock.lap("derive")
-    kernel = schedule(derived, symbol, options, request.fixed)
+    kernel = _scheduled(derived, symbol, options, request, task.objective)
     clock.lap("schedule")
     ir = emit_module(kernel, host())
     clock.lap("emit")
     return Lowered(derived, hoisted, kernel, ir, clock.seconds)
+
+
+def _scheduled(
+    program: statements.Program,
+    symbol: str,
+    options: Options,
+    request: Request,
+    objective: str | None,
+) -> Kernel:
+    """The loops of a function, in its precision: twice as many floats go side by side."""
+    if request.precision == "float64":
+        return schedule(program, symbol, options, request.fixed)
+    lanes = 2 * options.lanes if options.lanes > 1 else 1
+    kernel = schedule(program, symbol, replace(options, lanes=lanes), request.fixed)
+    # The value is a number; elsewhere an output without axes is an entry of a flat vector.
+    alone = objective if request.name in ("value", "value_and_grad") else request.name
+    numbers = (name for name in kernel.outputs if name == alone and not kernel.buffers[name].shape)
+    return in_single(kernel, frozenset(numbers))
 
 
 def _derived(task: Task, request: Request) -> tuple[statements.Program, tuple[Hoisted, ...]]:

@@ -29,11 +29,7 @@ class Function:
         self.native = native
         self._shapes = shapes
         self._symmetric = symmetric
-        ends = np.cumsum([prod(shape) for shape in shapes])
-        self._parts = tuple(
-            native.result[end - prod(shape) : end].reshape(shape)
-            for shape, end in zip(shapes, ends, strict=True)
-        )
+        self._parts = native.cut(shapes)
 
     def slowly(self, *given: Any, out: Any = None) -> Any:
         """The results for anything that NumPy converts, by way of vectors of our own."""
@@ -68,9 +64,9 @@ class Product:
             return self._one.slowly(p, vectors, out=out)
         point = floats(p)
         shape = sum(native.sizes), vectors.shape[1]
-        room = None if out is None else fitting(out, shape)
+        room = None if out is None else fitting(out, shape, native.dtype)
         shared = room is not None and any(np.may_share_memory(room, a) for a in (point, vectors))
-        into = np.empty(shape) if room is None or shared else room
+        into = np.empty(shape, native.dtype) if room is None or shared else room
         self._fill(point, vectors, into)
         return handed_out((into,), out) if shared else into
 
@@ -89,10 +85,10 @@ class Product:
         block = block.reshape(-1, WIDTH)
         result = native.result[: sum(native.sizes)].reshape(-1, WIDTH)
         with native.lock:
-            room[...] = vector(name, point, len(room))
+            room[...] = rounded(vector(name, point, len(room)), native.dtype)
             for start in range(0, vectors.shape[1], WIDTH):
                 part = vectors[:, start : start + WIDTH]
-                block[:, : part.shape[1]] = part
+                block[:, : part.shape[1]] = rounded(part, native.dtype)
                 block[:, part.shape[1] :] = 0.0
                 native.run()
                 into[:, start : start + WIDTH] = result[:, : part.shape[1]]
@@ -114,10 +110,16 @@ def vector(name: str, value: Any, size: int) -> NDArray[np.float64]:
     return array
 
 
-def converted(native: NativeFunction, given: tuple[Any, ...]) -> list[NDArray[np.float64]]:
-    """The inputs of a function as vectors of doubles."""
+def rounded(array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The array in a precision, what is too large for it infinite."""
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=False)
+
+
+def converted(native: NativeFunction, given: tuple[Any, ...]) -> list[NDArray[Any]]:
+    """The inputs of a function as vectors of its precision."""
     return [
-        vector(name, value, len(room))
+        rounded(vector(name, value, len(room)), native.dtype)
         for (name, room), value in zip(native.inputs.items(), given, strict=True)
     ]
 
@@ -154,10 +156,10 @@ def handed_out(parts: tuple[NDArray[Any], ...], out: Any, *, fresh: bool = False
     return results if others else first
 
 
-def fitting(out: Any, shape: Shape) -> NDArray[Any]:
+def fitting(out: Any, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The caller's array, if results of this shape can be written to it."""
-    if not _fits(shape, np.float64, out):
-        raise DataError(wrong_out([np.broadcast_to(np.float64(0), shape)], [out]))
+    if not _fits(shape, dtype, out):
+        raise DataError(wrong_out([np.broadcast_to(np.zeros((), dtype), shape)], [out]))
     return out
 
 

@@ -13,7 +13,7 @@ from symopt.call_errors import no_cut, no_slope, not_used, unknown_definition
 from symopt.derive.functions import direction, unreached, unread, weight
 from symopt.diagnostics import DataError, DerivativeUnavailable
 from symopt.layout import Layout
-from symopt.native.function import NativeFunction, aligned_zeros
+from symopt.native.function import NativeFunction, aligned_vector
 from symopt.types import Integer, evaluate
 from symopt.wrt import Names, Wrt, names_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from symopt.loops.sizes import Fixed
     from symopt.model import Model
 
-Vector = NDArray[np.float64]
+Vector = NDArray[np.floating[Any]]
 Shape = tuple[int, ...]
 Key = tuple[str, str | None, Names]  # a function, what it is of, and by
 
@@ -58,14 +58,14 @@ class Kernels:
         """A function of some inputs, or a definition; of `width` vectors where that is given."""
         name, of, wrt = key
         bound = self.bound
-        compiled = self.model.compiled(name, of, self._compiled_in(), wrt, width)
+        compiled = self.model.compiled(name, of, self._compiled_in(), wrt, width, bound.precision)
         vectors: dict[str, Vector] = {}
         flat: dict[str, NDArray[Any]] = {}
         for letter in inputs:
             layout = self._input(letter, of, wrt)
             if letter != "p" and width is not None:
                 layout = layout.widened(width)
-            vectors[letter] = aligned_zeros(layout.size)[: layout.size]
+            vectors[letter] = aligned_vector(layout.size, bound.dtype)
             rename = _PART_OF[letter]
             flat |= {rename(part): a for part, a in layout.arrays(vectors[letter]).items()}
         return NativeFunction(

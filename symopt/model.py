@@ -8,6 +8,8 @@ from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from symopt.bind_errors import refusing_zero_divisors
 from symopt.binding import bind, check_order, check_reads
 from symopt.calls import Calls
@@ -28,7 +30,7 @@ from symopt.syntax import tree
 from symopt.syntax.parser import read_source
 from symopt.typed.errors import shape_text
 from symopt.typed.program import Data, DimInfo, Param
-from symopt.types import Integer
+from symopt.types import PRECISIONS, Integer, Precision
 
 if TYPE_CHECKING:
     from symopt.derive.functions import Task
@@ -124,18 +126,26 @@ class Model:
         """The problem that this model and some data make.
 
         `data` is a mapping of arrays by name, or a data frame of columns; data and dims can also
-        be given as keywords. Values are computed in float64 on one thread, which is what `dtype`
-        and `threads` may say. Raises DataError where something is missing, extra or does not fit.
+        be given as keywords. `dtype` is "float64" or "float32", what data is rounded to and arrays
+        are computed in; `threads` may say 1. Raises DataError where something is missing, extra or
+        does not fit.
         """
-        given = self._without_options(given)
-        arrays, sizes = self._sorted(data, given)
-        return self._problem(arrays, sizes)
+        options = {n: given[n] for n in ("dtype", "threads") if n in given and not self._has(n)}
+        arrays, sizes = self._sorted(data, {n: given[n] for n in given if n not in options})
+        if options.get("threads", 1) != 1:
+            raise DataError(_only_default("threads", 1, options["threads"]))
+        return self._problem(arrays, sizes, _precision(options.get("dtype", "float64")))
 
     @refusing_zero_divisors()
-    def _problem(self, given: Mapping[str, Any], sizes: Mapping[str, int]) -> Problem:
+    def _problem(
+        self,
+        given: Mapping[str, Any],
+        sizes: Mapping[str, int],
+        precision: Precision = "float64",
+    ) -> Problem:
         """The problem of data and sizes by name."""
         stages = self._stages
-        bound = bind(stages.program, stages.setup, given, sizes)
+        bound = bind(stages.program, stages.setup, given, sizes, precision)
         layout = layout_of(stages.program.params, bound.dims)
         check_reads(stages.task.program, bound)
         check_order(stages.program, bound)
@@ -143,15 +153,8 @@ class Model:
         starts.check()
         return Problem(Calls(Kernels(self, bound, layout)), starts, dict(given), dict(sizes))
 
-    def _without_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The keywords less `dtype` and `threads`, of which only the defaults exist yet."""
-        left = dict(given)
-        for name, only in (("dtype", "float64"), ("threads", 1)):
-            if name in left and name not in self.data and name not in self.dims:
-                value = left.pop(name)
-                if value != only:
-                    raise DataError(_only_default(name, only, value))
-        return left
+    def _has(self, name: str) -> bool:
+        return name in self.data or name in self.dims
 
     def _sorted(self, data: Any, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
         """Arrays and sizes by name, from a mapping or frame and keywords."""
@@ -177,13 +180,15 @@ class Model:
         fixed: Fixed = NOTHING_FIXED,
         wrt: tuple[str, ...] | None = None,
         width: int | None = None,
+        precision: Precision = "float64",
     ) -> Compiled:
         """A function (`value`, `grad`, `hvp`, ...) or a definition's value, compiled once.
 
         What is `fixed` of the data to be bound is compiled in. Derivatives are by the names `wrt`,
-        or by all parameters; `width` is of how many vectors a product is at once.
+        or by all parameters; `width` is of how many vectors a product is at once, `precision` what
+        arrays are of.
         """
-        request = Request(name, of, fixed, wrt, width)
+        request = Request(name, of, fixed, wrt, width, precision)
         if request not in self._compiled:
             self._compiled[request] = compile_function(self._stages, request, self._options)
         return self._compiled[request]
@@ -197,13 +202,14 @@ class Model:
         stage: Literal["statements", "graph", "loops", "llvm"],
         function: str = "value_and_grad",
         fixed: Fixed = NOTHING_FIXED,
+        precision: Precision = "float64",
     ) -> str:
         """A stage of the compiler as text, for one function; `graph` is the whole dataflow."""
         if stage == "graph":
             from symopt.graph import print_graph
 
             return print_graph(self._stages.program, self.cut)
-        request = Request(function, None, fixed)
+        request = Request(function, None, fixed, precision=precision)
         lowered = lower(self._stages, request, self._options)
         match stage:
             case "statements":
@@ -329,6 +335,24 @@ def _no_dim(name: str, dims: Mapping[str, DimInfo]) -> Diagnostic:
         f"the program has no dim `{name}`",
         help=f"it has: {', '.join(dims) or 'none'}",
     )
+
+
+def _precision(dtype: Any) -> Precision:
+    """What is meant by a dtype: its name, or what NumPy takes for it."""
+    try:
+        name = np.dtype(dtype).name if dtype is not None else "None"
+    except TypeError:
+        name = str(dtype)
+    for precision in PRECISIONS:
+        if name == precision:
+            return precision
+    raise DataError(_unknown_precision(dtype))
+
+
+def _unknown_precision(found: object) -> Diagnostic:
+    shown = found if isinstance(found, str) else getattr(found, "__name__", str(found))
+    message = f"dtype={shown!r} is not supported: it can be {' or '.join(map(repr, PRECISIONS))}"
+    return Diagnostic(Kind.DATA, "unknown-dtype", message)
 
 
 def _only_default(name: str, only: object, found: object) -> Diagnostic:

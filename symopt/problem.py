@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, final, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.binding import Bound
+from symopt.binding import Bound, in_double
 from symopt.call_errors import unknown_fisher, wrong_points
 from symopt.calls import Calls
-from symopt.conversion import fitting, floats, handed_out, vector
+from symopt.conversion import fitting, floats, handed_out, rounded, vector
 from symopt.diagnostics import DataError
 from symopt.layout import Layout
 from symopt.starts import Starts
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from symopt.optim.problem import Mask, Needs
     from symopt.wrt import Wrt
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+Vector = NDArray[np.floating[Any]]
+Matrix = NDArray[np.floating[Any]]
 Of = str | None  # a definition in place of the cut
 Out = Vector | None
 
@@ -45,7 +45,7 @@ class Problem:
 
     Derivatives are by all parameters, or by the parameters and float data that `wrt=` names: n is
     the length of these, flat, one after another. Products take a vector, or many as the columns of
-    a matrix.
+    a matrix. All arrays are of `dtype`; what is given may be of another, and is then converted.
     """
 
     def __init__(
@@ -73,6 +73,11 @@ class Problem:
         return self._layout.size
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """What arrays are of: float64, or float32 where the model was bound so."""
+        return self._bound.dtype
+
+    @property
     def names(self) -> tuple[str, ...]:
         """A name for every entry of the flat vector: `b`, `w[3]`, `W[0, 2]`."""
         return self._layout.names
@@ -85,7 +90,7 @@ class Problem:
     def pack(self, values: Mapping[str, Any]) -> Vector:
         """The flat vector of parameters by name; those left out have their start."""
         start = self.unpack(self.x0) if len(values) < len(self._layout.shapes) else {}
-        return self._layout.pack({**start, **values})
+        return rounded(self._layout.pack({**start, **values}), self.dtype)
 
     def unpack(self, p: Any) -> dict[str, Any]:
         """Parameters by name: floats and arrays."""
@@ -98,7 +103,7 @@ class Problem:
 
     def start(self, seed: int) -> Vector:
         """The declared start, with random starts drawn from a seed."""
-        return self._starts.draw(seed)
+        return rounded(self._starts.draw(seed), self.dtype)
 
     @property
     def bounds(self) -> tuple[Vector, Vector]:
@@ -112,7 +117,8 @@ class Problem:
 
     @cached_property
     def _bounds(self) -> tuple[Vector, Vector]:
-        return self._starts.lower(), self._starts.upper()
+        sides = self._starts.lower(), self._starts.upper()
+        return rounded(sides[0], self.dtype), rounded(sides[1], self.dtype)
 
     @cached_property
     def _open_bounds(self) -> tuple[Mask, Mask]:
@@ -152,7 +158,7 @@ class Problem:
         if self._lease is not None:  # a batch's own arrays are used again when it goes
             kept = {name: np.copy(a) for name, a in self._bound.arrays.items() if name in kept}
             kept |= arrays
-        return self.model._problem(kept, {**self._sizes, **sizes})
+        return self.model._problem(kept, {**self._sizes, **sizes}, self._bound.precision)
 
     def batch(self, indices: Any) -> Problem:
         """The same problem on some samples: whole numbers, a slice or a mask of the sample dim.
@@ -181,8 +187,9 @@ class Problem:
         rows = np.ascontiguousarray(floats(points))
         if rows.ndim != 2 or rows.shape[1] != self.n:
             raise DataError(wrong_points(self.n, np.shape(points)))
-        room = None if out is None else fitting(out, (len(rows),))
-        found = np.fromiter(map(self.value, rows), np.float64, len(rows))
+        rows = rounded(rows, self.dtype)
+        room = None if out is None else fitting(out, (len(rows),), self.dtype)
+        found = np.fromiter(map(self.value, rows), self.dtype, len(rows))
         return found if room is None else handed_out((found,), room)
 
     def grad(self, p: Any, *, wrt: Wrt = None, out: Out = None) -> Vector:
@@ -347,7 +354,7 @@ class Problem:
 
         sizes = Sizes(self._bound.dims, self._bound.arrays)
         fixed = self.model.fixed_by(sizes.dims, sizes.arrays)
-        return explain(self.model, functions, fixed, sizes)
+        return explain(self.model, functions, fixed, sizes, self._bound.precision)
 
     def explain_nonfinite(
         self, p: Any, function: str | None = None, *, v: Any = None, u: Any = None
@@ -365,23 +372,27 @@ class Problem:
 
     # ── certification ────────────────────────────────────────────────────────────────────────
 
-    def check(self, p: Any, *, seed: int = 0) -> Report:
+    def check(self, p: Any, *, functions: Iterable[str] | None = None, seed: int = 0) -> Report:
         """Every compiled function at a point beside complex step, dual numbers and differences.
 
-        With more than 50 parameters, derivatives are looked at along random directions, drawn from
-        the seed. `report.ok`, `report.max_error`, `report.failures`, `str(report)`.
+        Or only some `functions`, such as `("grad", "hvp")`. With more than 50 parameters,
+        derivatives are looked at along random directions, drawn from the seed. `report.ok`,
+        `report.max_error`, `report.failures`, `str(report)`.
         """
-        from symopt.certify import check  # slow, and of rare use
+        from symopt.certify import CHECKED, check  # slow, and of rare use
 
-        return check(self, self._oracle, self._calls.checked(p), seed)
+        chosen = CHECKED if functions is None else functions
+        return check(self, self._oracle, self._calls.checked(p), chosen, seed)
 
     def hvp_complex_step(self, p: Any, v: Any) -> Vector:
         """The Hessian times v as Im ∇f(p + iεv)/ε, with ε = 2⁻⁵⁰: slow, exact, and independent.
 
         The statements of the gradient run in complex arithmetic, in NumPy; `hvp` does not.
         """
+        from symopt.certify.oracle import EPSILON
+
         along = vector("v", v, self.n)
-        return self._oracle.complex_step("grad", self._calls.checked(p), along)
+        return self._oracle.complex_step("grad", self._calls.checked(p), along, EPSILON)
 
     @cached_property
     def _oracle(self) -> Oracle:
@@ -389,7 +400,8 @@ class Problem:
 
         task = self.model.stages.task
         cut = self._calls.kernels.cut(None) if task.cut else Layout({})
-        return Oracle(task, self._bound.dims, self._bound.arrays, self._layout, cut)
+        arrays = {name: in_double(array) for name, array in self._bound.arrays.items()}
+        return Oracle(task, self._bound.dims, arrays, self._layout, cut)
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────
 

@@ -28,26 +28,35 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Entries that are sums of several values: those at `order`, each from one of `firsts` on."""
+
+    entries: Array
+    order: Array
+    firsts: Array
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pattern:
     """The structure of a CSR matrix, and how its entries come from the values computed.
 
-    Entries are the values in their order, or else those at `order`, of which several in a row may
-    belong to one entry: `firsts` then says where each entry begins. Of a symmetric matrix these are
-    the entries of one triangle; `mirror` says which of them each entry of the matrix is.
+    Entries are the values in their order, or else those at `order`; some are sums of several. Of a
+    symmetric matrix these are the entries of one triangle, and `mirror` says which of them each
+    entry of the matrix is.
     """
 
     shape: tuple[int, int]
     indptr: Array
     indices: Array
     order: Array | None = None
-    firsts: Array | None = None
+    repeated: Repeated | None = None
     mirror: Array | None = None
 
-    def room(self, out: csr_array | None) -> Array | None:
+    def room(self, out: csr_array | None, dtype: np.dtype[Any]) -> Array | None:
         """Where to compute the values so that they need not be moved to an earlier matrix."""
-        if out is not None and not self.is_of(out):
-            raise DataError(_wrong_out(self.shape))
+        if out is not None and not (self.is_of(out) and out.dtype == dtype):
+            raise DataError(_wrong_out(self.shape, dtype))
         return out.data if out is not None and self.order is None else None
 
     def matrix(self, values: Array, out: csr_array | None = None) -> csr_array:
@@ -59,22 +68,31 @@ class Pattern:
 
         fresh = out is None
         data = (
-            (values if self.order is None else np.empty(len(self.indices))) if fresh else out.data
+            (values if self.order is None else np.empty(len(self.indices), values.dtype))
+            if fresh
+            else out.data
         )
         if self.order is None:
             assert data is values, "computed in place"
-        elif self.firsts is None:
-            np.take(values, self.order, out=data, mode="clip")  # other modes need a copy
         elif self.mirror is None:
-            np.add.reduceat(values[self.order], self.firsts, out=data)
+            self._entries(values, data)
         else:
-            sums = np.add.reduceat(values[self.order], self.firsts)
-            np.take(sums, self.mirror, out=data, mode="clip")
+            triangle = np.empty(len(self.order))
+            self._entries(values, triangle)
+            np.take(triangle, self.mirror, out=data, mode="clip")
         if out is not None:
             return out
         found = csr_array((data, self.indices, self.indptr), shape=self.shape)
         found.has_canonical_format = True
         return found
+
+    def _entries(self, values: Array, data: Array) -> None:
+        """The values in order, and added up."""
+        assert self.order is not None
+        np.take(values, self.order, out=data, mode="clip")  # other modes need a copy
+        if self.repeated is not None:
+            several = self.repeated
+            data[several.entries] = np.add.reduceat(values[several.order], several.firsts)
 
     def is_of(self, matrix: csr_array) -> bool:
         """Whether a matrix has this pattern's own index arrays."""
@@ -84,11 +102,11 @@ class Pattern:
         return matrix.shape == self.shape and same and shared
 
 
-def _wrong_out(shape: tuple[int, int]) -> Diagnostic:
+def _wrong_out(shape: tuple[int, int], dtype: np.dtype[Any]) -> Diagnostic:
     return Diagnostic(
         Kind.DATA,
         "wrong-pattern",
-        f"out must be an earlier sparse matrix of the same problem, of shape {shape}",
+        f"out must be an earlier sparse matrix of the same problem, of {dtype} with shape {shape}",
         help="leave `out` away once, and give that result as `out` from then on",
     )
 
@@ -125,8 +143,18 @@ def _put_in_order(shape: tuple[int, int], rows: Array, flat: Array) -> Pattern:
     firsts = np.flatnonzero(np.diff(places[order], prepend=-1))
     entries = order[firsts]
     widths = np.bincount(rows[entries], minlength=shape[0])
-    return _pattern(
-        shape, widths, flat[entries], order, firsts if len(firsts) < len(order) else None
+    return _pattern(shape, widths, flat[entries], entries, _repeated(order, firsts))
+
+
+def _repeated(order: Array, firsts: Array) -> Repeated | None:
+    """The entries that have several of the values at `order`, each entry those from a first on."""
+    counts = np.diff(firsts, append=len(order))
+    several = counts > 1
+    if not several.any():
+        return None
+    ends = np.cumsum(counts[several])
+    return Repeated(
+        np.flatnonzero(several), order[np.repeat(several, counts)], ends - counts[several]
     )
 
 
@@ -135,7 +163,7 @@ def _pattern(
     widths: Array,
     indices: Array,
     order: Array | None = None,
-    firsts: Array | None = None,
+    repeated: Repeated | None = None,
     mirror: Array | None = None,
 ) -> Pattern:
     """A pattern with the smallest integers that SciPy has, which all its matrices may share."""
@@ -145,7 +173,7 @@ def _pattern(
     indices = indices.astype(kind)
     for array in (indptr, indices):
         array.flags.writeable = False
-    return Pattern(shape, indptr, indices, order, firsts, mirror)
+    return Pattern(shape, indptr, indices, order, repeated, mirror)
 
 
 def symmetric_pattern_of(
@@ -184,9 +212,10 @@ def _mirrored(size: int, order: Array, firsts: Array, places: Array) -> Pattern:
     rows, columns = np.divmod(both[sorting], max(size, 1))
     mirror = mirror[sorting]
     widths = np.bincount(rows, minlength=size)
-    if len(firsts) == len(order):
-        return _pattern((size, size), widths, columns, order[mirror])
-    return _pattern((size, size), widths, columns, order, firsts, mirror)
+    repeated, first = _repeated(order, firsts), order[firsts]
+    if repeated is None:
+        return _pattern((size, size), widths, columns, first[mirror])
+    return _pattern((size, size), widths, columns, first, repeated, mirror)
 
 
 @dataclass(frozen=True, slots=True)

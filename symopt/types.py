@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, assert_never
+from typing import Any, Literal, NamedTuple, assert_never, get_args
 
 import numpy as np
+
+# What real numbers are: of arrays that are given and computed.
+Precision = Literal["float64", "float32"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +282,15 @@ def _replaced_atom(item: Atom, atoms: Mapping[Atom, Integer]) -> Integer:
         case Remainder(a, b):
             return inner(a) % inner(b)
         case Clamp(value, extent):
-            return atom(Clamp(inner(value), inner(extent)))
+            return _clamped(inner(value), inner(extent))
         case _:
             assert_never(item)
+
+
+def _clamped(value: Integer, extent: Integer) -> Integer:
+    if value.value is not None and extent.value is not None:
+        return constant(max(0, min(value.value, extent.value - 1)))
+    return atom(Clamp(value, extent))
 
 
 def atom_text(item: Atom) -> str:

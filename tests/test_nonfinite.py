@@ -185,6 +185,22 @@ def test_a_fit_that_runs_into_it_says_so():
     assert "`log(s)` at 2:10" in result.message
 
 
+def test_recurrences():
+    text = (
+        "data u[T]\nparam a init 2\nh[0] = 1\n"
+        "h[t] = log(h[t-1] - a*u[t-1]) for t in range(1, T+1)\nminimize h[T]"
+    )
+    found = explained(text, {"u": [-1.0, -1.0, 2.0]})
+    assert found is not None
+    assert found.startswith("`log(h[t-1] - a*u[t-1])` at 4:8, t = 3, h[t-1] - a*u[t-1] = -2.86")
+    assert "(line 4, h[3])" in found
+    text = text.replace("log(h[t-1] - a*u[t-1])", "h[t-1] + sqrt(a)*u[t-1]")
+    found = explained(text, {"u": [1.0, 1.0]}, [0.0])
+    assert found is not None
+    assert "`sqrt(a)` at 4:17" in found
+    assert "in the gradient by a: its derivative by a is inf" in found
+
+
 def test_finite_points_need_no_explanation():
     problem = symopt.parse("param s init 2\nminimize log(s)").bind()
     assert problem.explain_nonfinite(problem.x0) is None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symopt.certify.check import check
+from symopt.certify.check import CHECKED, check
 from symopt.certify.oracle import Oracle
 from symopt.certify.report import Comparison, Failure, Report
 
-__all__ = ["Comparison", "Failure", "Oracle", "Report", "check"]
+__all__ = ["CHECKED", "Comparison", "Failure", "Oracle", "Report", "check"]

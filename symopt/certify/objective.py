@@ -14,10 +14,14 @@ from symopt.diagnostics import DerivativeUnavailable
 
 def compare_value(probe: Probe) -> Iterator[Comparison]:
     """The value."""
+    yield from _values(probe, "value", probe.problem.value(probe.p))
+
+
+def _values(probe: Probe, name: str, found: float) -> Iterator[Comparison]:
     oracle, p = probe.oracle, probe.p
-    found = np.array([probe.problem.value(p)])
     wanted, scale = oracle.function("value", p), oracle.scale("value", p)
-    yield probe.beside("value", EVALUATOR, found, wanted, scale, Axis(("the objective",)))
+    axis = Axis(("the objective",))
+    yield probe.beside(name, EVALUATOR, np.array([found]), wanted, scale, axis)
 
 
 def compare_gradients(probe: Probe) -> Iterator[Comparison]:
@@ -26,16 +30,15 @@ def compare_gradients(probe: Probe) -> Iterator[Comparison]:
     own, scale = oracle.function("grad", p), oracle.scale("grad", p)
     sizes = np.abs(probe.directions) @ scale
     stepped, dual = probe.stepped("value")[:, 0], probe.dual("value")[:, 0]
-    for name, found in (
-        ("grad", probe.problem.grad(p)),
-        ("value_and_grad", probe.problem.value_and_grad(p)[1]),
-    ):
+    value, joint = probe.problem.value_and_grad(p)
+    yield from _values(probe, "value_and_grad (value)", value)
+    gradient = probe.problem.grad(p)
+    for name, found in (("grad", gradient), ("value_and_grad", joint)):
         products = probe.products(found[np.newaxis])[:, 0]
         yield probe.beside(name, EVALUATOR, found, own, scale, entries)
         yield probe.beside(name, COMPLEX, products, stepped, sizes, columns)
         yield probe.beside(name, DUAL, products, dual, sizes, columns)
     slope = probe.difference(lambda q: oracle.function("value", q))
-    gradient = probe.problem.grad(p)
     size = np.abs(probe.direction) @ np.maximum(scale, np.abs(gradient))
     product = np.array([gradient @ probe.direction])
     yield probe.differing("grad", product, slope, np.array([size]), Axis(("a direction",)))

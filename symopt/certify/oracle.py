@@ -21,9 +21,11 @@ from symopt.statements.program import Program, Role
 
 Vector = NDArray[Any]
 
-# The squares of imaginary parts of this size are lost in rounding, so that a complex step is exact
-# to the last bits; in products they stay far from underflow.
-STEP = 2.0**-50
+# The square of a step of this size is 0: where a square is all there is, as in the norm of a vector
+# of zeros, any other would leave a negative number under the root.
+STEP = 2.0**-540
+# Elsewhere, the square of this one is lost in rounding.
+EPSILON = 2.0**-50
 
 
 @dataclass(slots=True)
@@ -72,9 +74,9 @@ class Oracle:
         program = self.program(name)
         return flat(self.run(program, self.given(p, v, u)).tensors, program.outputs)
 
-    def complex_step(self, name: str, p: Vector, v: Vector) -> Vector:
-        """The change of a function's outputs along v: their imaginary part at p + i STEP v."""
-        return np.imag(self.function(name, p + 1j * STEP * v)) / STEP
+    def complex_step(self, name: str, p: Vector, v: Vector, step: float = STEP) -> Vector:
+        """The change of a function's outputs along v: Im f(p + i step v) / step."""
+        return np.imag(self.function(name, p + 1j * step * v)) / step
 
     def dual(self, name: str, p: Vector, v: Vector) -> Vector:
         """The same in dual numbers."""

@@ -78,16 +78,21 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All comparisons at one point."""
+    """All comparisons at one point; none where value or derivatives are not `finite`."""
 
     comparisons: tuple[Comparison, ...]
     failures: tuple[Failure, ...]
     notes: tuple[str, ...] = ()
+    finite: bool = True
 
     @property
     def ok(self) -> bool:
         """Whether every function agrees with every oracle."""
-        return not self.failures and all(comparison.ok for comparison in self.comparisons)
+        return (
+            self.finite
+            and not self.failures
+            and all(comparison.ok for comparison in self.comparisons)
+        )
 
     @property
     def max_error(self) -> float:

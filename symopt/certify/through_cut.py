@@ -13,10 +13,13 @@ from symopt.certify.report import Comparison
 
 def compare_residuals(probe: Probe) -> Iterator[Comparison]:
     """`residuals`: the cut itself."""
+    yield from _values(probe, "residuals", probe.problem.residuals(probe.p))
+
+
+def _values(probe: Probe, name: str, found: Array) -> Iterator[Comparison]:
     oracle, p = probe.oracle, probe.p
     wanted, scale = oracle.function("residuals", p), oracle.scale("residuals", p)
-    found = probe.problem.residuals(p)
-    yield probe.beside("residuals", EVALUATOR, found, wanted, scale, probe.cut)
+    yield probe.beside(name, EVALUATOR, found, wanted, scale, probe.cut)
 
 
 def compare_jacobians(probe: Probe) -> Iterator[Comparison]:
@@ -28,7 +31,9 @@ def compare_jacobians(probe: Probe) -> Iterator[Comparison]:
         products = probe.products(problem.jac(p))
         yield probe.beside("jac", COMPLEX, products, stepped, scale, *axes)
         yield probe.beside("jac", DUAL, products, dual, scale, *axes)
-        products = probe.products(problem.residuals_and_jac(p)[1])
+        residuals, matrix = problem.residuals_and_jac(p)
+        yield from _values(probe, "residuals_and_jac (residuals)", residuals)
+        products = probe.products(matrix)
         yield probe.beside("residuals_and_jac", COMPLEX, products, stepped, scale, *axes)
     products = probe.products(problem.jac_sparse(p))
     yield probe.beside("jac_sparse", COMPLEX, products, stepped, scale, *axes)

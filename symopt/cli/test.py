@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.command("test", short_help="Verify all derivatives against independent oracles.")
 @program_argument
 @binding_options
+@click.option("--functions", metavar="NAME,...", help="Functions to verify; default: all.")
 @click.option(
     "--points",
     type=click.IntRange(1),
@@ -46,6 +47,7 @@ def command(
     data: tuple[str, ...],
     params: tuple[str, ...],
     dims: tuple[str, ...],
+    functions: str | None,
     points: int,
     seed: int,
     verbose: bool,
@@ -65,7 +67,11 @@ def command(
     model = load_program(file)
     rng = np.random.default_rng(seed)
     problem = _problem(model, data, dims, rng)
-    reports = _reports(problem, place_start(model, problem, params), rng, points, seed)
+    start = place_start(model, problem, params)
+    places = _places(problem, start, rng, points)
+    names = [name.strip() for name in functions.split(",")] if functions else None
+    with refusing(DataError):
+        reports = [problem.check(p, functions=names, seed=seed + k) for k, p in enumerate(places)]
     if json_path is not None:
         from symopt.cli.result_file import write_json
 
@@ -87,17 +93,15 @@ def _problem(model: Model, data: Sequence[str], dims: Sequence[str], rng: Genera
         return random_problem(model, given, sizes, rng)
 
 
-def _reports(
-    problem: Problem, start: Vector | None, rng: Generator, count: int, seed: int
-) -> list[Report]:
-    """A report for each point; a refusal where there is none to look at."""
+def _places(problem: Problem, start: Vector | None, rng: Generator, count: int) -> list[Vector]:
+    """The points to look at; a refusal where there is none."""
     from symopt.certify.draws import random_points
 
     points = list(random_points(problem, rng, count, start))
     if not points:
         why = problem.explain_nonfinite(problem.x0 if start is None else start)
         raise Refusal([_nowhere_finite(why)])
-    return [problem.check(p, seed=seed + number) for number, p in enumerate(points)]
+    return points
 
 
 def _nowhere_finite(why: str | None) -> Diagnostic:

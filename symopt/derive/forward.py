@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import sympy
 from sympy import S
@@ -94,8 +95,8 @@ class _Directional:
             name = _named(statement.target, self.tensors, ())
             self.statements += change_of_matrix(
                 statement,
-                lambda place, of=change.tensor: read_of(str(of), place),
-                lambda place: read_of(name, place),
+                partial(read_of, str(change.tensor)),
+                partial(read_of, name),
                 self.tensors,
                 Moving(name, steps=statement.steps),
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from symopt.derive.activity import leading_to
 from symopt.derive.elements import element_loops
 from symopt.derive.reverse import adjoint
+from symopt.derive.shared_inverses import share_inverses
 from symopt.derive.simplify import drop_dead
 from symopt.statements.program import Program, Role, Statement, Tensor, read_of
 from symopt.types import Integer, Range, constant, index
@@ -109,9 +110,9 @@ def value(task: Task) -> Program:
     return replace(task.program, outputs=(task.objective,))
 
 
-def _gradient(task: Task, program: Program) -> Program:
+def _gradient(task: Task, program: Program, *, direct: bool = False) -> Program:
     assert task.objective is not None
-    return adjoint(program, {task.objective: None}, task.params)
+    return adjoint(program, {task.objective: None}, task.params, direct=direct)
 
 
 def grad(task: Task) -> Program:
@@ -153,7 +154,7 @@ def hess_sparse(task: Task) -> Program:
 def _hessian_patches(task: Task) -> Patched:
     from symopt.derive.hessian_blocks import by_patches
 
-    return by_patches(task.program, _gradient(task, task.program), task.params)
+    return by_patches(task.program, _gradient(task, task.program, direct=True), task.params)
 
 
 def residuals(task: Task) -> Program:
@@ -231,10 +232,10 @@ def vjp(task: Task) -> Program:
     return _asking(back, task, task.params, ".bar")
 
 
-def _loss_adjoint(task: Task, program: Program) -> Program:
+def _loss_adjoint(task: Task, program: Program, *, direct: bool = False) -> Program:
     """The derivative of the loss by the cut and by the parameters that it reads directly."""
     assert task.objective is not None
-    return adjoint(program, {task.objective: None}, task.params, stop=task.cut)
+    return adjoint(program, {task.objective: None}, task.params, stop=task.cut, direct=direct)
 
 
 def gnvp(task: Task) -> Program:
@@ -299,7 +300,7 @@ def gauss_newton_sparse(task: Task) -> Program:
 def _gauss_newton_patches(task: Task) -> Patched:
     from symopt.derive.hessian_blocks import by_patches
 
-    return by_patches(task.program, _loss_adjoint(task, task.program), task.params)
+    return by_patches(task.program, _loss_adjoint(task, task.program, direct=True), task.params)
 
 
 def patches(task: Task, name: str) -> tuple[Patch, ...]:
@@ -365,7 +366,7 @@ COLUMNWISE = frozenset(
 
 def derive(task: Task, name: str) -> Program:
     """The statements of one function, by its name, with nothing it does not need."""
-    return drop_dead(FUNCTIONS[name](task))
+    return drop_dead(share_inverses(FUNCTIONS[name](task)))
 
 
 def evaluation(task: Task, name: str) -> Program:

@@ -18,6 +18,7 @@ from symopt.derive.activity import (
 from symopt.derive.matrices import pull_matrix
 from symopt.derive.reduction import weight_of
 from symopt.derive.scalar import weights
+from symopt.primitives.operators import strong_product
 from symopt.primitives.record import Primitive
 from symopt.statements.build import used_reads
 from symopt.statements.expression import replaced
@@ -40,13 +41,15 @@ def adjoint(
     *,
     stop: Iterable[str] = (),
     suffix: str = "bar",
+    direct: bool = False,
 ) -> Program:
     """The program followed by statements for Σ seed·∂(target)/∂(each tensor).
 
     `seeds` gives, per target, the tensor that weights it, or None for a weight of 1 (then the
     target is a scalar that nothing reads). The adjoint of tensor `x` is `x.bar`, of the shape of
     `x`; a tensor that the derivative does not reach has none. `stop` tensors are differentiated
-    by, never through.
+    by, never through. With `direct`, adjoints are made of nothing but other adjoints and of tensors
+    that do not depend on any; for functions of matrices that is more work.
     """
     given = set(stop)
     back = _Backward(
@@ -57,6 +60,7 @@ def adjoint(
         wild=wild_tensors(program),
         tensors=dict(program.tensors),
         reached=set(seeds),
+        direct=direct,
     )
     for target, seed in seeds.items():
         if seed is not None:
@@ -83,6 +87,7 @@ class _Backward:
     wild: set[str]
     tensors: dict[str, Tensor]
     reached: set[str]  # tensors that have an adjoint
+    direct: bool  # no tensors on the way from one adjoint to the next
     statements: list[Statement] = field(default_factory=list)
     aside: set[str] = field(default_factory=set)  # what rules of matrices need on the way
     sources: set[str] = field(init=False)  # tensors whose adjoints are of use
@@ -133,13 +138,14 @@ class _Backward:
     def pull(self, statement: Statement, *, unit: bool = False) -> None:
         """What the adjoint of a statement's target, 1 if `unit`, adds to its reads."""
         bar = None if unit else read_of(self.name_of(statement.target), statement.map)
-        if statement.of_matrix:
+        if statement.of_matrix and not self.direct:
             self.pull_matrix(statement, bar)
             return
         weight = weight_of(statement, self.tensors, self.suffix)
         self.statements.extend(weight.before)
         self.tensors.update({tensor.name: tensor for tensor in weight.tensors})
-        root = weight.applied(S.One if bar is None else bar.symbol)
+        times = strong_product if statement.of_matrix else sympy.Mul
+        root = weight.applied(S.One if bar is None else bar.symbol, times)
         wanted = real_reads(self.program, statement, self.sources)
         finiteness = finiteness_of(statement, self.wild)
         shares = weights(statement.expression, root, wanted, finiteness)
@@ -163,7 +169,6 @@ class _Backward:
                     span=statement.span,
                 )
             )
-
 
     def pull_matrix(self, statement: Statement, bar: Read | None) -> None:
         """What the adjoint of a function of a matrix adds to the matrix."""

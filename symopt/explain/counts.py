@@ -14,7 +14,8 @@ from symopt.loops.program import Collect, Fill, Kernel, Pass, Phase, Rows, Steps
 from symopt.loops.registers import in_registers
 from symopt.primitives.record import Builtin, Expand, Intrinsic, Libm, Primitive
 from symopt.statements.expression import postorder
-from symopt.types import Integer, Range
+from symopt.statements.program import MATRIX_LOOPS
+from symopt.types import Integer, Range, constant, index
 
 ADDITIONS, MULTIPLICATIONS = "additions", "multiplications"
 DIVISIONS, ROOTS, CHOICES = "divisions", "square roots", "choices"
@@ -65,9 +66,10 @@ def operation_counts(kernel: Kernel) -> Counts:
     (multiplication) of each term of a sum (product), without the first where the update sets its
     target or adds to registers that were just filled with 0. A fused multiply-add counts as 2
     operations; division, square root and each elementary function as 1; a power by a constant
-    integer as its multiplications. Functions that are expanded into others (`sigmoid` into an
-    exponential and a division) count as these. Bringing the lanes' sums together counts one
-    addition per lane and element.
+    integer as its multiplications; a function of a matrix as the loops that compute it, without the
+    search for pivots. Functions that are expanded into others (`sigmoid` into an exponential and a
+    division) count as these. Bringing the lanes' sums together counts one addition per lane and
+    element.
 
     Counted apart, as choices, and no part of the total: comparisons, selections, max and min, truth
     values, abs and rounding. Not counted: changes of sign, index arithmetic, moving values, samples
@@ -160,6 +162,8 @@ def update_operations(
     It is for one point of the loops around these, as a mean. `first` says whether a sum (product)
     begins with its first term; if not given, the update does.
     """
+    if update.of_matrix:
+        return _matrix_operations(update, outside, around)
     count = points((*outside, *update.loops), around)
     found = expression_operations(update.expression).times(count)
     match update.reduction:
@@ -174,6 +178,36 @@ def update_operations(
             terms = count - points((*outside, *kept), around) if begun else count
             kind = MULTIPLICATIONS if update.reduction == "prod" else ADDITIONS
             return found + Operations({kind: terms})
+
+
+def _matrix_operations(
+    update: Update, outside: tuple[Range, ...], around: tuple[Range, ...]
+) -> Operations:
+    """Those of a function of matrices: of the loops in which it is computed."""
+    split = len(update.loops) - MATRIX_LOOPS[update.reduction]
+    row, column, third, _ = update.loops[split:]
+    outside = (*outside, *update.loops[:split])
+
+    def count(*loops: Range) -> Formula:
+        return points((*outside, *loops), around)
+
+    def upto(loop: Range, end: Integer) -> Range:
+        return Range(loop.index, constant(0), end)
+
+    diagonal, square = count(row), count(row, column)
+    triangle = count(row, upto(column, index(row.index) + 1))
+    if update.reduction == "inverse":
+        cube = count(row, column, third)
+        kinds = {ADDITIONS: cube - square, MULTIPLICATIONS: cube, DIVISIONS: diagonal}
+    elif update.reduction == "cholesky":
+        inner = count(row, upto(column, index(row.index) + 1), upto(third, index(column.index)))
+        both = inner + triangle
+        kinds = {ADDITIONS: both, MULTIPLICATIONS: both, DIVISIONS: triangle - diagonal}
+        kinds[ROOTS] = diagonal
+    else:
+        inner = count(row, upto(column, index(row.index)), upto(third, index(row.index)))
+        kinds = {ADDITIONS: inner, MULTIPLICATIONS: inner + square, DIVISIONS: diagonal}
+    return _sorted(kinds)
 
 
 def expression_operations(expression: sympy.Expr) -> Operations:

@@ -31,7 +31,7 @@ from symopt.native.jit import host
 from symopt.native.maths import Cpu
 from symopt.statements.hoist import Hoisted
 from symopt.typed.program import Rewrite
-from symopt.types import Range
+from symopt.types import Precision, Range
 
 _DOUBLE = 8  # bytes
 
@@ -137,6 +137,7 @@ class Explanation:
     fixed: Fixed
     sizes: Sizes
     cpu: Cpu
+    precision: Precision  # of arrays
     rewrites: tuple[Rewrite, ...]
     functions: tuple[FunctionFacts, ...]
     seconds: Mapping[str, float] = field(compare=False)  # of the stages that all functions share
@@ -154,25 +155,39 @@ class Compiler(Protocol):
     def stages(self) -> Stages: ...
     @property
     def seconds(self) -> Mapping[str, float]: ...
-    def compiled(self, name: str, of: str | None = None, fixed: Fixed = ...) -> Compiled: ...
+    def compiled(
+        self,
+        name: str,
+        of: str | None = None,
+        fixed: Fixed = ...,
+        *,
+        precision: Precision = ...,
+    ) -> Compiled: ...
 
 
-def explain(model: Compiler, names: Sequence[str], fixed: Fixed, sizes: Sizes) -> Explanation:
+def explain(
+    model: Compiler,
+    names: Sequence[str],
+    fixed: Fixed,
+    sizes: Sizes,
+    precision: Precision = "float64",
+) -> Explanation:
     """The facts about some functions; without names, about those that most methods use."""
     stages = model.stages
     names = names or default_functions(stages)
     for name in names:
         _check(name, stages)
     cpu = host()  # looked at first, so that the first function compiled does not pay for it
-    value = operation_counts(model.compiled("value", None, fixed).kernel).total.total
+
+    def compiled(name: str) -> Compiled:
+        return model.compiled(name, None, fixed, precision=precision)
+
+    value = operation_counts(compiled("value").kernel).total.total
     functions = tuple(
-        _function(name, model.compiled(name, None, fixed), stages, fixed, value)
-        for name in dict.fromkeys(names)
+        _function(name, compiled(name), stages, fixed, value) for name in dict.fromkeys(names)
     )
-    program = stages.program
-    return Explanation(
-        stages.source.name, fixed, sizes, cpu, program.rewrites, functions, model.seconds
-    )
+    name, rewrites = stages.source.name, stages.program.rewrites
+    return Explanation(name, fixed, sizes, cpu, precision, rewrites, functions, model.seconds)
 
 
 def default_functions(stages: Stages) -> tuple[str, ...]:

@@ -270,6 +270,14 @@ class Kernel:
     outputs: tuple[str, ...]
     dims: tuple[str, ...]
     entries: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # compiled in
+    single: bool = False  # whether its values are floats
+    doubles: frozenset[str] = frozenset()  # buffers of doubles all the same
+    positions: frozenset[str] = frozenset()  # those of them that hold positions
+    numbers: frozenset[str] = frozenset()  # outputs that are handed out as numbers, not in arrays
+
+    def is_single(self, name: str) -> bool:
+        """Whether a buffer holds floats, rather than doubles or integers."""
+        return self.single and name not in self.doubles and not self.buffers[name].integers
 
     @property
     def lanes(self) -> int:

@@ -12,7 +12,7 @@ from symopt.loops.work import operations, points
 from symopt.primitives.record import Constant
 from symopt.statements.expression import replaced
 from symopt.statements.program import Read
-from symopt.types import Clamp, Integer, Range, atom, constant
+from symopt.types import Clamp, Integer, Range, constant
 
 
 def unrolled(part: Fill | Update | Steps, limit: int) -> tuple[Fill | Update | Steps, ...]:
@@ -69,13 +69,13 @@ def _at(update: Update, known: Mapping[str, Integer]) -> Update:
     reads: list[Read] = []
     numbers: dict[sympy.Basic, sympy.Expr] = {}
     for read in update.reads:
-        place = tuple(map(_settled, (part.substitute(known) for part in read.map)))
-        if None in place:
-            numbers[read.symbol] = Constant(0.0)  # out of range, and never looked at
-        elif read.tensor is None and place[0] is not None and place[0].value is not None:
+        place = tuple(part.substitute(known) for part in read.map)
+        if any(_is_outside(part, known) for part in read.map):
+            numbers[read.symbol] = Constant(0.0)  # never looked at
+        elif read.tensor is None and place[0].value is not None:
             numbers[read.symbol] = Constant(float(place[0].value))
         else:
-            reads.append(replace(read, map=tuple(part for part in place if part is not None)))
+            reads.append(replace(read, map=place))
     winner = update.winner
     if winner is not None:
         winner = replace(winner, position=winner.position.substitute(known))
@@ -93,17 +93,11 @@ def _moved_loop(loop: Range, known: Mapping[str, Integer]) -> Range:
     return Range(loop.index, loop.lower.substitute(known), loop.upper.substitute(known))
 
 
-def _settled(place: Integer) -> Integer | None:
-    """A place with clamps of numbers as numbers; None if one of these is out of range."""
-    total = constant(0)
-    for monomial, coefficient in place.terms:
-        product = constant(coefficient)
-        for item in monomial:
-            if isinstance(item, Clamp) and item.value.value is not None and item.extent.value:
-                if not 0 <= item.value.value < item.extent.value:
-                    return None
-                product = product * item.value
-            else:
-                product = product * atom(item)
-        total = total + product
-    return total
+def _is_outside(place: Integer, known: Mapping[str, Integer]) -> bool:
+    """Whether a clamp moves a place, which was then out of range, for certain."""
+    for item in place.atoms():
+        if isinstance(item, Clamp):
+            number, extent = (p.substitute(known).value for p in (item.value, item.extent))
+            if number is not None and extent is not None and not 0 <= number < extent:
+                return True
+    return False

@@ -36,10 +36,10 @@ from symopt.types import Range
 
 ATTRIBUTES = """\
 attributes #0 = { nounwind alignstack=64
-  "prefer-vector-width"="512" "min-legal-vector-width"="512" }
+  "prefer-vector-width"="512" "min-legal-vector-width"="512" "reciprocal-estimates"="none" }
 attributes #1 = { nounwind willreturn memory(none) }
 attributes #2 = { nounwind willreturn memory(none) noinline alignstack=64
-  "prefer-vector-width"="512" "min-legal-vector-width"="512" }
+  "prefer-vector-width"="512" "min-legal-vector-width"="512" "reciprocal-estimates"="none" }
 """
 
 
@@ -58,7 +58,7 @@ class _KernelEmitter:
 
     def __post_init__(self) -> None:
         arguments = {name: f"%buffer{k}" for k, name in enumerate(self.kernel.arguments)}
-        self.text = FunctionText(1)
+        self.text = FunctionText(1, self.kernel.single)
         self.memory = Memory(self.text, self.kernel, arguments)
         scalars = ScalarEmitter(self.text, self.cpu)
         self.updates = UpdateEmitter(self.text, self.memory, scalars)
@@ -120,7 +120,7 @@ class _KernelEmitter:
         lanes = self.text.lanes
         if buffer.storage is Storage.PARTIAL:
             self.text.lanes = self.kernel.lanes
-        value = self.text.number(fill.value)
+        value = self.text.converted(self.text.number(fill.value), self.memory.slot_kind(buffer))
         value = self.text.widen(value) if buffer.by_lane else value
         for position in self.memory.positions(buffer):
             self.text.store(value, self.memory.address(buffer, position))
@@ -133,10 +133,12 @@ class _KernelEmitter:
         target = self.kernel.buffers[node.target]
         text.lanes = self.kernel.lanes
         for position in self.memory.positions(partial):
-            lanes = text.load(self.memory.address(partial, position), "double", True)
-            address = self.memory.address(target, position)
-            now = text.load(address, "double", False)
-            text.store(text.operate("fadd", now, text.total(lanes), flags=FLAGS), address)
+            source = self.memory.address(partial, position)
+            total = text.total(text.load(source, self.memory.slot_kind(partial), True))
+            address, kind = self.memory.address(target, position), self.memory.slot_kind(target)
+            now = text.load(address, kind, False)
+            total = text.operate("fadd", now, total, flags=FLAGS)
+            text.store(text.converted(total, kind), address)
         self.memory.known.forget(node.target)
         text.lanes = 1
 
@@ -203,8 +205,8 @@ class _KernelEmitter:
         text.lanes = node.lanes
         text.fill_in(before, sums.starts)
         for (target, place), slot in sums.slots.items():
-            now = self.memory.load(target, place)
-            total = text.operate("fadd", now, text.load(slot, "double", True), flags=FLAGS)
+            now = self.memory.held(target, place, None)
+            total = text.operate("fadd", now, text.load(slot, text.real, True), flags=FLAGS)
             self.memory.store(target, place, total)
         text.lanes = 1
 

@@ -86,16 +86,16 @@ element:
   %j.row = mul i64 %j, %order
   %below = add i64 %i.row, %j
   %above = add i64 %j.row, %i
-  %from = getelementptr double, ptr %matrix, i64 %below
-  %to = getelementptr double, ptr %matrix, i64 %above
-  %value = load double, ptr %from
-  store double %value, ptr %to
+  %from = getelementptr $real, ptr %matrix, i64 %below
+  %to = getelementptr $real, ptr %matrix, i64 %above
+  %value = load $real, ptr %from
+  store $real %value, ptr %to
   br label %row
 finish:
   ret void
 }
 
-; Where the elements of an array are, if it is a plain one of doubles, of the shape (of one or two
+; Where the elements of an array are, if it is a plain one of reals, of the shape (of one or two
 ; axes), with the flags.
 define internal ptr @elements(ptr %call, ptr %array, ptr %shape, i32 %flags) alwaysinline {
 entry:
@@ -105,8 +105,8 @@ entry:
   br i1 %plain, label %known, label %no
 known:
   %dtype = call ptr @pointer(ptr %array, i64 $array_dtype)
-  %float64 = call ptr @pointer(ptr %call, i64 $float64)
-  %doubles = icmp eq ptr %dtype, %float64
+  %dtype.wanted = call ptr @pointer(ptr %call, i64 $dtype)
+  %reals = icmp eq ptr %dtype, %dtype.wanted
   %flags.at = getelementptr i8, ptr %array, i64 $array_flags
   %flags.all = load i32, ptr %flags.at
   %flags.found = and i32 %flags.all, %flags
@@ -129,7 +129,7 @@ known:
   %last.wanted = load i64, ptr %last.wanted.at
   %first.same = icmp eq i64 %first.found, %first.wanted
   %last.same = icmp eq i64 %last.found, %last.wanted
-  %kind = and i1 %doubles, %flagged
+  %kind = and i1 %reals, %flagged
   %same = and i1 %first.same, %last.same
   %shaped = and i1 %ranked, %same
   %right = and i1 %kind, %shaped
@@ -147,7 +147,7 @@ define internal ptr @fresh(ptr %call, ptr %shape) alwaysinline {
   %rank.wide = call i64 @word(ptr %shape, i64 $shape_rank)
   %rank = trunc i64 %rank.wide to i32
   %sizes = getelementptr i8, ptr %shape, i64 $shape_sizes
-  %made = call ptr %new(ptr %ndarray, i32 %rank, ptr %sizes, i32 $doubles, ptr null, ptr null, i32 0, i32 0, ptr null)
+  %made = call ptr %new(ptr %ndarray, i32 %rank, ptr %sizes, i32 $reals, ptr null, ptr null, i32 0, i32 0, ptr null)
   ret ptr %made
 }
 

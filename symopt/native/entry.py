@@ -72,7 +72,7 @@ class Call(ctypes.Structure):
         ("ranges", ctypes.c_void_p),  # where the kernel reads data: addresses and bytes
         ("fallback", ctypes.py_object),
         ("ndarray", ctypes.c_void_p),
-        ("float64", ctypes.c_void_p),
+        ("dtype", ctypes.c_void_p),  # of all arrays
         ("new_array", ctypes.c_void_p),
         ("tuple", ctypes.c_void_p),
         ("none", ctypes.c_void_p),
@@ -103,8 +103,11 @@ class Entry:
 
 
 @cache
-def entry() -> Entry | None:
-    """The entry of this process; None where functions have to be called the long way."""
+def entry(single: bool = False) -> Entry | None:
+    """The entry of this process, for arrays of doubles or, if `single`, of floats.
+
+    None where functions have to be called the long way.
+    """
     if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return None
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
@@ -112,7 +115,7 @@ def entry() -> Entry | None:
     new_array = _numpy_function()
     if new_array is None or not _is_as_expected():
         return None
-    library = compile_ir(entry_ir(), "symopt_entry")
+    library = compile_ir(entry_ir(single), "symopt_entry")
     addresses = (ctypes.c_void_p * 2)()
     library.entry(ctypes.addressof(addresses))
     method, run = addresses
@@ -121,13 +124,14 @@ def entry() -> Entry | None:
     return Entry(prototype(run), method, new_array, library)
 
 
-def entry_ir() -> str:
+def entry_ir(single: bool = False) -> str:
     """The code of the entry, with the places of all fields."""
     places = {name: getattr(Call, name).offset for name, *_ in Call._fields_}
     shape = {f"shape_{name}": getattr(Shape, name).offset for name, *_ in Shape._fields_}
     numbers = {
         "shape_size": ctypes.sizeof(Shape),
-        "doubles": np.dtype(np.float64).num,
+        "real": "float" if single else "double",
+        "reals": np.dtype(np.float32 if single else np.float64).num,
         "readable": READABLE,
         "writeable": READABLE | _WRITEABLE,
     }
@@ -209,9 +213,9 @@ def new_lock(owner: object) -> int:
     return lock
 
 
-def padded(shapes: Iterable[Sequence[int]]) -> tuple[Shape, Shape]:
-    """The records of two shapes of doubles; of nothing where there are fewer."""
-    records = [Shape(len(s), (ctypes.c_int64 * 2)(*s), 8 * prod(s)) for s in shapes]
+def padded(shapes: Iterable[Sequence[int]], width: int) -> tuple[Shape, Shape]:
+    """The records of two shapes of elements that wide; of nothing where there are fewer."""
+    records = [Shape(len(s), (ctypes.c_int64 * 2)(*s), width * prod(s)) for s in shapes]
     first, second = (*records, Shape(), Shape())[:2]
     return first, second
 
@@ -222,11 +226,13 @@ def pairs(numbers: Iterable[tuple[int, int]]) -> ctypes.Array[Any]:
     return (ctypes.c_int64 * max(len(flat), 1))(*flat)
 
 
-def make_method(entry: Entry, call: Call, fallback: MethodType) -> Callable[..., Any]:
+def make_method(
+    entry: Entry, call: Call, dtype: np.dtype[Any], fallback: MethodType
+) -> Callable[..., Any]:
     """A built-in function that does what a record says, documented like its fallback."""
     call.fallback = fallback
     call.ndarray = id(np.ndarray)
-    call.float64 = id(np.dtype(np.float64))
+    call.dtype = id(dtype)
     call.new_array = entry.new_array
     call.tuple = id(tuple)
     call.none = id(None)

@@ -22,7 +22,7 @@ from symopt.native.entry import Call, entry, make_method, new_lock, padded, pair
 from symopt.native.jit import Library
 from symopt.types import Integer, evaluate
 
-Vector = NDArray[np.float64]
+Vector = NDArray[np.floating[Any]]
 _ALIGNMENT = 64
 # A run over more elements than this takes about a microsecond, and gives up the GIL.
 _FEW = 512
@@ -36,11 +36,18 @@ def aligned_zeros(count: int) -> Vector:
     return block[offset : offset + max(count, 1)]
 
 
+def aligned_vector(count: int, dtype: np.dtype[Any]) -> Vector:
+    """Zeros on a cache line of their own."""
+    words = -(-count * dtype.itemsize // 8)
+    return aligned_zeros(words).view(dtype)[:count]
+
+
 class NativeFunction:
     """A kernel bound to data.
 
     `inputs` are the vectors a caller fills before each run, and `flat` the tensors that are parts
     of them. The outputs lie one after another, row-major, in `result`; `parts` has them by name.
+    A number is a double there, whatever arrays are of.
     """
 
     def __init__(
@@ -60,21 +67,22 @@ class NativeFunction:
         self.inputs = dict(inputs)
         self.lock = threading.Lock()
         self.shapes = {name: self._shape(kernel.buffers[name]) for name in kernel.outputs}
-        self.sizes = [int(np.prod(shape, dtype=np.int64)) for shape in self.shapes.values()]
-        self.result = aligned_zeros(sum(self.sizes))
-        starts = np.cumsum([0, *self.sizes])
-        self.parts: dict[str, NDArray] = {
-            name: self.result[start : start + size].reshape(shape)
-            for (name, shape), start, size in zip(
-                self.shapes.items(), starts, self.sizes, strict=False
-            )
-        }
+        self.dtype = np.dtype(np.float32 if kernel.single else np.float64)
+        widths = [self._width(name) for name in self.shapes]
+        self.sizes = [
+            int(np.prod(shape, dtype=np.int64)) if shape else width
+            for shape, width in zip(self.shapes.values(), widths, strict=True)
+        ]
+        self.result = aligned_vector(max(sum(self.sizes), 1), self.dtype)
+        self.parts = dict(
+            zip(self.shapes, self.cut(list(self.shapes.values()), widths), strict=True)
+        )
         self._workspace: list[Vector] = []
         addresses = [self._address(name) for name in kernel.arguments]
         numbers = [dims[name] for name in kernel.dims]
         self._table = np.array([*addresses, *numbers], dtype=np.int64)
         self._pointer = ctypes.c_void_p(self._table.ctypes.data)
-        self._entry = entry()
+        self._entry = entry(kernel.single)
         self._long = self._elements() > _FEW
         self._turns = new_lock(self) if self._entry and self._long and self._workspace else None
         self._call = self._record()
@@ -101,16 +109,18 @@ class NativeFunction:
             return None
         call = self._record()
         places, ranges = pairs(self._places(shapes)), pairs(self._ranges())
+        width = self.dtype.itemsize
         call.slot_count, call.slots = len(self._table), ctypes.addressof(places)
         call.range_count, call.ranges = len(ranges) // 2, ctypes.addressof(ranges)
         arrays = [shape for shape in shapes if shape]
         call.input_count = len(self.inputs)
-        call.first, call.second = padded(vector.shape for vector in self.inputs.values())
+        vectors = [vector.shape for vector in self.inputs.values()]
+        call.first, call.second = padded(vectors, width)
         call.number_count, call.array_count = len(shapes) - len(arrays), len(arrays)
-        call.large, call.small = padded(arrays)
+        call.large, call.small = padded(arrays, width)
         call.order = arrays[0][0] if symmetric else 0
         call.keep = (self, places, ranges)
-        return make_method(self._entry, call, fallback)
+        return make_method(self._entry, call, self.dtype, fallback)
 
     def _record(self) -> Call:
         """What it takes to run the kernel with some table."""
@@ -123,12 +133,15 @@ class NativeFunction:
         A caller's vectors take the place of the inputs (1 and 2) and of the parts of the result (a
         number 3, arrays 4 and 5); all other slots stay as they are (0).
         """
-        assert sum(map(prod, shapes)) == sum(self.sizes), "the shapes are those of all outputs"
         vectors = [(k, v.ctypes.data, v.nbytes) for k, v in enumerate(self.inputs.values(), 1)]
         start, arrays = self.result.ctypes.data, itertools.count(4)
         for shape in shapes:
-            vectors.append((next(arrays) if shape else 3, start, 8 * prod(shape)))
-            start += 8 * prod(shape)
+            size = self.dtype.itemsize * prod(shape) if shape else 8
+            vectors.append((next(arrays) if shape else 3, start, size))
+            start += size
+        assert start == self.result.ctypes.data + sum(self.sizes) * self.dtype.itemsize, (
+            "the shapes are those of all outputs"
+        )
         found = [(0, int(number)) for number in self._table]
         for slot in range(len(self._kernel.arguments)):
             for base, start, size in vectors:
@@ -153,6 +166,27 @@ class NativeFunction:
 
     # ── buffers ──────────────────────────────────────────────────────────────────────────────
 
+    def cut(
+        self, shapes: Sequence[tuple[int, ...]], widths: Sequence[int] | None = None
+    ) -> tuple[NDArray[Any], ...]:
+        """The result as arrays of these shapes, one after another.
+
+        `widths` says how many elements a single number takes; as many as a double, if not given.
+        """
+        found: list[NDArray[Any]] = []
+        start, whole = 0, 8 // self.dtype.itemsize
+        for number, shape in enumerate(shapes):
+            width = whole if widths is None else widths[number]
+            size = prod(shape) if shape else width
+            part = self.result[start : start + size]
+            found.append((part if shape or width < whole else part.view(np.float64)).reshape(shape))
+            start += size
+        return tuple(found)
+
+    def _width(self, name: str) -> int:
+        """How many elements of the result one of an output takes."""
+        return 8 // self.dtype.itemsize if name in self._kernel.numbers else 1
+
     def _shape(self, buffer: Buffer) -> tuple[int, ...]:
         return tuple(max(self._number(size), 0) for size in buffer.shape)
 
@@ -172,14 +206,16 @@ class NativeFunction:
                 size = int(np.prod(self._shape(buffer), dtype=np.int64))
                 if not size:
                     return self._nothing(buffer)
-                return self._scratch(size * self._kernel.copies(name))
+                return self._scratch(name, size)
 
     def _nothing(self, buffer: Buffer) -> int:
         """Room to read where there is nothing: a clamped read of an empty axis reads element 0."""
         count = int(np.prod([max(size, 1) for size in self._shape(buffer)], dtype=np.int64))
-        return self._scratch(count * self._kernel.copies(buffer.name))
+        return self._scratch(buffer.name, count)
 
-    def _scratch(self, count: int) -> int:
-        block = aligned_zeros(count)
+    def _scratch(self, name: str, elements: int) -> int:
+        """Room for the elements of a buffer, in all its copies."""
+        bytes_each = 4 if self._kernel.is_single(name) else 8
+        block = aligned_zeros(-(-elements * self._kernel.copies(name) * bytes_each // 8))
         self._workspace.append(block)
         return block.ctypes.data

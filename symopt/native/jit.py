@@ -19,8 +19,8 @@ _PASSES = (
     "instruction_combine",
     "aggressive_dce",
 )
-# Code without a loop runs in microseconds. Beyond some length, choosing its registers well costs more
-# than it gives: seconds, growing with the square of the length.
+# Code without a loop runs in microseconds. Beyond some length, choosing its registers well costs
+# more than it gives: seconds, growing with the square of the length.
 _LONG = 8_000
 _WELL, _QUICKLY = 2, 0  # how code is generated, as LLVM counts
 _lock = threading.Lock()

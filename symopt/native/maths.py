@@ -2,8 +2,8 @@
 
 Every function is emitted inline, without fast-math flags: the order of operations is the algorithm.
 Reductions of the argument follow fdlibm (Sun Microsystems, 1993) and W. J. Cody and W. Waite,
-Software Manual for the Elementary Functions (1980); polynomials are Chebyshev fits of our own,
-to less than 1e-16 relative. Errors are at most 2 ulp for exp, log, sin and cos, 4 for the others.
+Software Manual for the Elementary Functions (1980). Errors are at most 2 ulp for exp, log, sin and
+cos, 4 for the others, and 2 ulp for all of them in single precision.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from symopt.native.formats import DOUBLE, SINGLE, TANH, Format
 from symopt.native.text import FunctionText, Value
 
 _LOG2_E = float.fromhex("0x1.71547652b82fep+0")
-_LN2_HIGH = float.fromhex("0x1.62e42fee00000p-1")  # 32 bits: its multiples by integers are exact
-_LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")
 _TWO_OVER_PI = float.fromhex("0x1.45f306dc9c883p-1")
 # π/2 in three parts of 33 bits and a rest.
 _HALF_PI = tuple(
@@ -29,33 +28,8 @@ _HALF_PI = tuple(
         ),
     )
 )
-_SHIFT = 6755399441055744.0  # 1.5·2^52: adding it rounds to an integer, kept in the low bits
-_SHIFT_BITS = 0x4338000000000000
 _LARGEST_ANGLE = 1647099.0  # 2^20·π/2: up to here the multiples of the parts are exact
 
-# (exp(r) - 1 - r)/r² on |r| ≤ ln(2)/2
-_EXP = (
-    0.5000000000000001,
-    0.16666666666666669,
-    0.04166666666662399,
-    0.008333333333330051,
-    0.0013888888917281794,
-    0.00019841269863105968,
-    2.480152119021773e-05,
-    2.7557268378684192e-06,
-    2.7620138719733994e-07,
-    2.5100424157005067e-08,
-)
-# 2(atanh(s)/s - 1)/z with z = s², for s = f/(2 + f) and 1 + f in [√½, √2]
-_LOG = (
-    0.666666666666667,
-    0.3999999999989889,
-    0.28571428626253836,
-    0.22222211089379496,
-    0.1818289243253687,
-    0.15331611722055008,
-    0.14617807153417325,
-)
 # (sin(x)/x - 1)/z and (cos(x) - 1 + z/2)/z² with z = x², for |x| ≤ π/4
 _SIN = (
     -0.16666666666666666,
@@ -96,41 +70,42 @@ class Maths:
 
     text: FunctionText
     cpu: Cpu = COMMON
+    format: Format = DOUBLE
 
     # ── exponentials ─────────────────────────────────────────────────────────────────────────
 
     def exp(self, x: Value) -> Value:
         """2^n·e^r."""
-        x = self._clamp(x, -746.0, 710.0)
+        x = self._clamp(x, *self.format.exp_range)
         whole, shifted = self._rounded(x, _LOG2_E)
         return self._scaled(self._exp_near_zero(self._reduced(x, whole)), whole, shifted)
 
     def exp2(self, x: Value) -> Value:
         x = self._clamp(x, -1076.0, 1025.0)
-        shifted = self._add(x, self._number(_SHIFT))
-        whole = self._sub(shifted, self._number(_SHIFT))
+        shifted = self._add(x, self._number(self.format.shift))
+        whole = self._sub(shifted, self._number(self.format.shift))
         r = self._mul(self._sub(x, whole), self._number(0.6931471805599453))
         return self._scaled(self._exp_near_zero(r), whole, shifted)
 
     def _exp_near_zero(self, r: Value) -> Value:
-        tail = self._fused(self._mul(r, r), self._polynomial(r, _EXP), r)
+        tail = self._fused(self._mul(r, r), self._polynomial(r, self.format.exp), r)
         return self._add(self._number(1.0), tail)
 
     def _scaled(self, value: Value, whole: Value, shifted: Value) -> Value:
-        """value·2^n, rounded once; two factors make results below 2^-1022 right."""
+        """value·2^n, rounded once; two factors make results below the normal ones right."""
         text = self.text
-        if self.cpu.scalef and value.wide and text.lanes == 8:
+        if self.cpu.scalef and text.fills_register(value):
             return text.scaled_by_power(value, whole)
         first, second = self._scales(shifted)
         return self._mul(self._mul(value, first), second)
 
     def expm1(self, x: Value) -> Value:
         """2^n·(e^r - 1) + (2^n - 1), each part exact or small."""
-        clamped = self._clamp(x, -40.0, 710.0)
+        clamped = self._clamp(x, self.format.expm1_low, self.format.exp_range[1])
         whole, shifted = self._rounded(clamped, _LOG2_E)
         r = self._reduced(clamped, whole)
         first, second = self._scales(shifted)
-        part = self._fused(self._mul(r, r), self._polynomial(r, _EXP), r)
+        part = self._fused(self._mul(r, r), self._polynomial(r, self.format.exp), r)
         # (part·a + (a - 1/b))·b with a·b = 2^n, 1/b a power of two: no overflow before the end.
         inverse = self._divide(self._number(1.0), second)
         sum_ = self._add(self._mul(part, first), self._sub(first, inverse))
@@ -144,6 +119,17 @@ class Maths:
         t = self.expm1(self._mul(size, self._number(-2.0)))
         ratio = self._divide(t, self._add(t, self._number(2.0)))
         return self.text.intrinsic("llvm.copysign", ratio, x)
+
+    def tanh_in_single(self, x: Value) -> Value:
+        """1 - 2/(exp(2|x|) + 1), near 0 a polynomial: with the roundings of floats, it is nearer."""
+        size = self.text.intrinsic("llvm.fabs", x)
+        one, two = self._number(1.0), self._number(2.0)
+        power = self.exp(self._mul(size, two))
+        far = self._sub(one, self._divide(two, self._add(power, one)))
+        square = self._mul(size, size)
+        near = self._fused(self._mul(size, square), self._polynomial(square, TANH), size)
+        small = self.text.compare("fcmp olt", size, self._number(0.625))
+        return self.text.intrinsic("llvm.copysign", self.text.select(small, near, far), x)
 
     # ── logarithms ───────────────────────────────────────────────────────────────────────────
 
@@ -175,35 +161,39 @@ class Maths:
         f = text.select(near, x, f)
         lost = text.select(near, self._number(0.0), lost)
         result = self._log_special(u, self._log_of(exponent, f, lost))
-        tiny = text.compare("fcmp olt", text.intrinsic("llvm.fabs", x), self._number(1e-290))
+        size = text.intrinsic("llvm.fabs", x)
+        tiny = text.compare("fcmp olt", size, self._number(self.format.tiny))
         return text.select(tiny, x, result)
 
     def _mantissa(self, x: Value) -> tuple[Value, Value]:
-        """k, as a double, and f with x = 2^k·(1 + f) and 1 + f in [√½, √2]."""
-        text = self.text
-        tiny = text.compare("fcmp olt", x, self._number(2.2250738585072014e-308))
-        scaled = text.select(tiny, self._mul(x, self._number(18014398509481984.0)), x)
-        bias = text.select(tiny, self._number(54.0), self._number(0.0))
+        """k, as a real number, and f with x = 2^k·(1 + f) and 1 + f in [√½, √2]."""
+        text, form = self.text, self.format
+        tiny = text.compare("fcmp olt", x, self._number(form.smallest))
+        more = form.mantissa + 2
+        scaled = text.select(tiny, self._mul(x, self._number(2.0**more)), x)
+        bias = text.select(tiny, self._number(float(more)), self._number(0.0))
         # Adding the distance from √½ to 1 moves the cut between exponents to √½.
-        bits = text.convert("bitcast", scaled, "i64")
-        moved = text.operate("add", bits, text.integer(0x3FF0000000000000 - 0x3FE6A09E667F3BCD))
-        power = text.operate("ashr", moved, text.integer(52))
-        exponent = text.convert("sitofp", text.operate("sub", power, text.integer(1023)), "double")
-        low = text.operate("and", moved, text.integer(0x000FFFFFFFFFFFFF))
-        mantissa = text.operate("add", low, text.integer(0x3FE6A09E667F3BCD))
-        f = self._sub(text.convert("bitcast", mantissa, "double"), self._number(1.0))
-        return self._sub(exponent, bias), f
+        bits = text.convert("bitcast", scaled, form.bits)
+        one = form.bias << form.mantissa
+        moved = text.operate("add", bits, self._bits(one - form.root_half_bits))
+        power = text.operate("ashr", moved, self._bits(form.mantissa))
+        exponent = text.operate("sub", power, self._bits(form.bias))
+        low = text.operate("and", moved, self._bits((1 << form.mantissa) - 1))
+        mantissa = text.operate("add", low, self._bits(form.root_half_bits))
+        f = self._sub(text.convert("bitcast", mantissa, form.kind), self._number(1.0))
+        return self._sub(text.converted(exponent, form.kind), bias), f
 
     def _log_of(self, exponent: Value, f: Value, lost: Value | None) -> Value:
         """k·ln(2) + log(1 + f) + lost = k·hi - ((f²/2 - (s·(f²/2 + R) + k·lo + lost)) - f)."""
         s = self._divide(f, self._add(f, self._number(2.0)))
         z = self._mul(s, s)
-        rest = self._mul(z, self._polynomial(z, _LOG))
+        rest = self._mul(z, self._polynomial(z, self.format.log))
         half = self._mul(self._mul(f, self._number(0.5)), f)
-        small = self._mul(exponent, self._number(_LN2_LOW))
+        ln2_high, ln2_low = self.format.ln2
+        small = self._mul(exponent, self._number(ln2_low))
         small = small if lost is None else self._add(small, lost)
         inner = self._fused(s, self._add(half, rest), small)
-        high = self._mul(exponent, self._number(_LN2_HIGH))
+        high = self._mul(exponent, self._number(ln2_high))
         return self._sub(high, self._sub(self._sub(half, inner), f))
 
     def _log_special(self, x: Value, result: Value) -> Value:
@@ -227,8 +217,9 @@ class Maths:
     def _circular(self, x: Value, quarter: int, slow: str) -> Value:
         """By the quarter turn: ±sin or ±cos of the rest; beyond 2^20 turns by the C library."""
         text = self.text
-        shifted = self._add(self._mul(x, self._number(_TWO_OVER_PI)), self._number(_SHIFT))
-        n = self._sub(shifted, self._number(_SHIFT))
+        shift = self._number(self.format.shift)
+        shifted = self._add(self._mul(x, self._number(_TWO_OVER_PI)), shift)
+        n = self._sub(shifted, shift)
         high, low = self._turned(x, n)
         sine, cosine = self._kernels(high, low)
         turns = text.convert("bitcast", shifted, "i64")
@@ -281,26 +272,34 @@ class Maths:
 
     def _rounded(self, x: Value, factor: float) -> tuple[Value, Value]:
         """x·factor rounded to an integer; also with the integer in the low bits."""
-        shifted = self._fused(x, self._number(factor), self._number(_SHIFT))
-        return self._sub(shifted, self._number(_SHIFT)), shifted
+        shift = self._number(self.format.shift)
+        shifted = self._fused(x, self._number(factor), shift)
+        return self._sub(shifted, shift), shifted
 
     def _reduced(self, x: Value, whole: Value) -> Value:
         """x - whole·ln(2)."""
-        r = self._fused(whole, self._number(-_LN2_HIGH), x)
-        return self._fused(whole, self._number(-_LN2_LOW), r)
+        high, low = self.format.ln2
+        return self._fused(
+            whole, self._number(-low), self._fused(whole, self._number(-high), x)
+        )
 
     def _scales(self, shifted: Value) -> tuple[Value, Value]:
         """Two powers of two whose product is 2^n, n from the low bits."""
         text = self.text
-        bits = text.convert("bitcast", shifted, "i64")
-        n = text.operate("sub", bits, text.integer(_SHIFT_BITS))
-        half = text.operate("ashr", n, text.integer(1))
+        bits = text.convert("bitcast", shifted, self.format.bits)
+        n = text.operate("sub", bits, self._bits(self.format.shift_bits))
+        half = text.operate("ashr", n, self._bits(1))
         return self._power(half), self._power(text.operate("sub", n, half))
 
     def _power(self, n: Value) -> Value:
-        text = self.text
-        biased = text.operate("add", n, text.integer(1023))
-        return text.convert("bitcast", text.operate("shl", biased, text.integer(52)), "double")
+        text, form = self.text, self.format
+        biased = text.operate("add", n, self._bits(form.bias))
+        return text.convert(
+            "bitcast", text.operate("shl", biased, self._bits(form.mantissa)), form.kind
+        )
+
+    def _bits(self, value: int) -> Value:
+        return Value(str(value), self.format.bits)
 
     def _polynomial(self, x: Value, coefficients: tuple[float, ...]) -> Value:
         """Estrin's scheme: pairs, then pairs of pairs, so that the chain is short."""
@@ -357,3 +356,22 @@ FUNCTIONS: dict[str, Callable[[Maths, Value], Value]] = {
     "llvm.sin": Maths.sin,
     "llvm.cos": Maths.cos,
 }
+# Those that have code of their own in single precision.
+IN_SINGLE: dict[str, Callable[[Maths, Value], Value]] = {
+    "llvm.exp": Maths.exp,
+    "expm1": Maths.expm1,
+    "llvm.tanh": Maths.tanh_in_single,
+    "llvm.log": Maths.log,
+    "log1p": Maths.log1p,
+}
+
+
+def elementary(name: str, text: FunctionText, cpu: Cpu, x: Value) -> Value:
+    """A function, by the name that records have for it, in the precision of its argument."""
+    if x.kind == "double":
+        return FUNCTIONS[name](Maths(text, cpu), x)
+    if name in IN_SINGLE:
+        return IN_SINGLE[name](Maths(text, cpu, SINGLE), x)
+    with text.in_double():
+        found = FUNCTIONS[name](Maths(text, cpu), text.as_real(x))
+    return text.as_real(found)

@@ -1,28 +1,31 @@
 """Functions of square matrices as code: loops over rows and columns, of one matrix or one a lane.
 
-Elements are `stride` doubles apart, so that matrices of several lanes can lie interleaved; then all
-lanes go through the same steps, and only the rows that each of them exchanges are its own. Sizes are
-arguments: code does not grow with them.
+Elements are `stride` places apart, so that matrices of several lanes can lie interleaved. Then all
+lanes go through the same steps, and only the rows that each of them exchanges are its own. Sizes
+are arguments: code does not grow with them. Elements may be floats; arithmetic is that of doubles.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symopt.native.text import FunctionText, Value
+from symopt.native.text import FunctionText, Kind, Value
 
 _FLAGS = "contract"  # sums in the order written
 _NAN = float("nan")
 
 
-def matrix_function(kind: str, lanes: int, into: FunctionText) -> str:
-    """The name of a function of (source, stride, target, stride, size), defined if it is new."""
-    name = f"@matrix_{kind}_{lanes}"
+def matrix_function(kind: str, lanes: int, elements: tuple[Kind, Kind], into: FunctionText) -> str:
+    """The name of a function of (source, stride, target, stride, size), defined if it is new.
+
+    `elements` says what those of source and target are.
+    """
+    name = "_".join(["@matrix", kind, str(lanes), *elements])
     if name not in into.functions:
         text = FunctionText(lanes)
         size = Value("%size", "i64")
-        source = _Matrix(text, "%source", Value("%source_stride", "i64"), size)
-        target = _Matrix(text, "%target", Value("%target_stride", "i64"), size)
+        source = _Matrix(text, "%source", Value("%source_stride", "i64"), size, elements[0])
+        target = _Matrix(text, "%target", Value("%target_stride", "i64"), size, elements[1])
         match kind:
             case "inverse":
                 _invert(text, source, target)
@@ -55,6 +58,7 @@ class _Matrix:
     base: str
     stride: Value
     size: Value
+    element: Kind
 
     def address(self, row: Value, column: Value, lane: int = 0) -> str:
         text = self.text
@@ -62,13 +66,15 @@ class _Matrix:
         place = text.operate("mul", place, self.stride)
         if lane:
             place = text.operate("add", place, text.integer(lane))
-        return text.element(self.base, place)
+        return text.element(self.base, place, kind=self.element)
 
     def load(self, row: Value, column: Value) -> Value:
-        return self.text.load(self.address(row, column), "double", True)
+        value = self.text.load(self.address(row, column), self.element, True)
+        return self.text.converted(value, "double")
 
     def store(self, value: Value, row: Value, column: Value) -> None:
-        self.text.store(self.text.widen(value), self.address(row, column))
+        value = self.text.converted(self.text.widen(value), self.element)
+        self.text.store(value, self.address(row, column))
 
     def subtract(self, row: Value, column: Value, factor: Value, other: Value) -> None:
         """An element less a product."""
@@ -111,7 +117,8 @@ def _exchange(text: FunctionText, matrix: _Matrix, k: Value, other: Value, *, ro
             pair = (k, along, there, along) if rows else (along, k, along, there)
             first = matrix.address(pair[0], pair[1], lane)
             second = matrix.address(pair[2], pair[3], lane)
-            a, b = text.load(first, "double", False), text.load(second, "double", False)
+            a = text.load(first, matrix.element, False)
+            b = text.load(second, matrix.element, False)
             text.store(b, first)
             text.store(a, second)
 
@@ -193,7 +200,7 @@ def _factorise(text: FunctionText, source: _Matrix, target: _Matrix) -> None:
 def _remainder(
     text: FunctionText, source: _Matrix, target: _Matrix, row: Value, column: Value
 ) -> Value:
-    """An element of the symmetric part less the product of the rows that are known of the factor."""
+    """An element of the symmetric part less the product of the rows known of the factor."""
     slot = text.alloca("double", True)
     both = text.operate("fadd", source.load(row, column), source.load(column, row))
     text.store(text.operate("fmul", both, text.number(0.5)), slot)

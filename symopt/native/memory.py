@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from symopt.loops.program import SAMPLE, Buffer, Kernel, Pass, Storage
 from symopt.native.integers import IntegerEmitter
 from symopt.native.known import Known
-from symopt.native.text import FunctionText, Value
+from symopt.native.text import FunctionText, Kind, Value
 from symopt.types import Integer, constant, flat_place, index
 
 _FEW = 8  # elements that are gone through without a loop
@@ -53,19 +53,22 @@ class Memory:
             address = self.bases.get(name)
             self.text.lanes = self.kernel.lanes if buffer.by_lane else 1
             count = max(_extent(buffer.shape), 1)
-            slot = self.text.alloca("i64" if buffer.integers else "double", True, count)
+            slot = self.text.alloca(self.slot_kind(buffer), True, count)
             self.text.lanes = 1
             if buffer.storage is Storage.GIVEN and not buffer.integers:
                 assert address is not None
-                self.text.store(self.text.load(address, "double", False), slot)
+                value = self.text.load(address, self.kind(buffer), False)
+                self.text.store(self.text.converted(value, self.slot_kind(buffer)), slot)
             if not buffer.integers:
                 self.bases[name] = slot
 
     def close_registers(self) -> None:
         for name, buffer in self.kernel.buffers.items():
             if not buffer.shape and buffer.storage is Storage.OUTPUT:
-                value = self.text.load(self.bases[name], "double", False)
-                self.text.store(value, self.arguments[name])
+                value = self.text.load(self.bases[name], self.slot_kind(buffer), False)
+                self.text.store(
+                    self.text.converted(value, self.kind(buffer)), self.arguments[name]
+                )
 
     def open_block(self, node: Pass, sample: Value, start: Value, upper: Value) -> None:
         """The sample of each lane; lanes beyond the end repeat the last sample, masked out."""
@@ -145,9 +148,20 @@ class Memory:
             self._flat[key] = flat_place(place, buffer.shape)
         return self.integers.closed(self._flat[key])
 
+    def kind(self, buffer: Buffer) -> Kind:
+        """What the elements of a buffer are, in memory that is passed."""
+        if buffer.integers:
+            return "i64"
+        return "float" if self.kernel.is_single(buffer.name) else "double"
+
+    def slot_kind(self, buffer: Buffer) -> Kind:
+        """What the elements of a buffer are that is used: a single number is always a double."""
+        alone = not buffer.shape and buffer.storage not in (Storage.LOCAL, Storage.TILE)
+        return "double" if alone and not buffer.integers else self.kind(buffer)
+
     def held(self, name: str, place: tuple[Integer, ...], lane: int | None) -> Value:
-        """An element, or what one lane's element holds."""
-        return self.load(name, place) if lane is None else self.load_lane(name, place, lane)
+        """An element, or what one lane's element holds, with all its digits."""
+        return self._element(name, place) if lane is None else self.load_lane(name, place, lane)
 
     def hold(self, name: str, place: tuple[Integer, ...], lane: int | None, value: Value) -> None:
         if lane is None:
@@ -159,15 +173,21 @@ class Memory:
         """One lane's element."""
         buffer = self.kernel.buffers[name]
         where = self.integers.emit(self.position(buffer, place))
-        return self.text.load(self.element(buffer, where, lane), "double", False)
+        return self.text.load(self.element(buffer, where, lane), self.slot_kind(buffer), False)
 
     def store_lane(self, name: str, place: tuple[Integer, ...], lane: int, value: Value) -> None:
         buffer = self.kernel.buffers[name]
         where = self.integers.emit(self.position(buffer, place))
+        value = self.text.converted(value, self.slot_kind(buffer))
         self.text.store(value, self.element(buffer, where, lane))
         self.known.forget(name)
 
     def load(self, name: str, place: tuple[Integer, ...]) -> Value:
+        """An element as what real numbers are here; a position as it is."""
+        value = self._element(name, place)
+        return value if name in self.kernel.positions else self.text.as_real(value)
+
+    def _element(self, name: str, place: tuple[Integer, ...]) -> Value:
         buffer = self.kernel.buffers[name]
         position = self.position(buffer, place)
         if name in self.registers and position.value is None:
@@ -193,6 +213,8 @@ class Memory:
         position = self.position(buffer, place)
         if buffer.by_lane:
             value = self.text.widen(value)
+        if name not in self.kernel.doubles:
+            value = self.text.as_real(value)
         if name in self.registers and position.value is None:
             where = self.integers.emit(position)
             for number, before in self.known.numbered(name):
@@ -222,22 +244,24 @@ class Memory:
         if block is not None:
             # Lanes beyond the end read the last sample once more.
             assert self.mask is not None
+            kind = self.kind(buffer)
             address = self.address(buffer, self.integers.emit(block + index(_LAST)))
-            last = text.load(address, "double", False)
+            last = text.load(address, kind, False)
             pointer = self.address(buffer, self.integers.emit(block + index(_BLOCK)))
-            return text.load_block(pointer, "double", self.mask, last)
-        where = self.integers.emit(position)
+            return text.load_block(pointer, kind, self.mask, last)
+        where, kind = self.integers.emit(position), self.slot_kind(buffer)
         if not where.wide or text.lanes == 1:
-            value = text.load(self.address(buffer, where), "double", buffer.by_lane)
+            value = text.load(self.address(buffer, where), kind, buffer.by_lane)
             return Value(value.text, value.kind, buffer.by_lane or where.wide)
         parts = [
-            text.load(self.element(buffer, where, lane), "double", False)
+            text.load(self.element(buffer, where, lane), kind, False)
             for lane in range(text.lanes)
         ]
         return text.from_lanes(parts)
 
     def _store(self, buffer: Buffer, position: Integer, value: Value) -> None:
         text = self.text
+        value = text.converted(value, self.slot_kind(buffer))
         block = self._block(buffer, position)
         if block is not None:
             assert self.mask is not None
@@ -276,20 +300,21 @@ class Memory:
 
     def address(self, buffer: Buffer, position: Value) -> str:
         """The address of an element whose position is the same for all lanes."""
-        base = self.bases[buffer.name]
+        base, kind = self.bases[buffer.name], self.slot_kind(buffer)
         if buffer.storage is not Storage.TILE:
-            return self.text.element(
-                base, position, stride=self.text.lanes if buffer.by_lane else 1
-            )
+            stride = self.text.lanes if buffer.by_lane else 1
+            return self.text.element(base, position, kind=kind, stride=stride)
         assert self.offset is not None
-        here = self.text.element(base, self.offset)
-        return self.text.element(here, position, stride=self.text.lanes * self.blocks)
+        here = self.text.element(base, self.offset, kind=kind)
+        return self.text.element(here, position, kind=kind, stride=self.text.lanes * self.blocks)
 
     def element(self, buffer: Buffer, position: Value, lane: int) -> str:
         """The address of one lane's element."""
         text = self.text
         start = self.address(buffer, text.lane(position, lane))
-        return text.element(start, text.integer(lane)) if buffer.by_lane else start
+        if not buffer.by_lane:
+            return start
+        return text.element(start, text.integer(lane), kind=self.slot_kind(buffer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +324,11 @@ class Matrix:
     memory: Memory
     buffer: Buffer
     first: Value
+
+    @property
+    def kind(self) -> Kind:
+        """What its elements are."""
+        return self.memory.slot_kind(self.buffer)
 
     @property
     def by_lane(self) -> bool:

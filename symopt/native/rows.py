@@ -9,29 +9,29 @@ from __future__ import annotations
 
 from symopt.loops.program import SAMPLE, Buffer, Rows
 from symopt.native.memory import Memory
-from symopt.native.text import Value
+from symopt.native.text import Kind, Value, width
 from symopt.types import Integer, constant, flat_place, index
 
-_LINE = 8  # doubles in a line of the cache
+_LINE = 64  # bytes in a line of the cache
 _AHEAD = 4  # blocks from the one at hand to the one whose lines are asked for
-_MOST_PREFETCHED = 512  # doubles that a block writes
+_MOST_PREFETCHED = 4096  # bytes that a block writes
 
 
 def move_rows(memory: Memory, rows: Rows) -> None:
     """Reads or writes the rows of the samples at hand."""
     array, columns = memory.kernel.buffers[rows.array], memory.kernel.buffers[rows.columns]
-    width = columns.shape[0].value
-    assert width is not None
-    group = min(memory.text.lanes // 2, width)
+    size = columns.shape[0].value
+    assert size is not None
+    group = min(memory.text.lanes // 2, size)
     addresses = _addresses(memory, array, rows)
     # The last group once more over columns that are done, rather than a mask.
-    last = constant(width - group)
-    if rows.written_out(width):
-        for start in range(0, width - group, group):
+    last = constant(size - group)
+    if rows.written_out(size):
+        for start in range(0, size - group, group):
             _move(memory, rows, addresses, constant(start), group)
     else:
         start = index("column")
-        ends = memory.text.integer(0), memory.text.integer(width - group)
+        ends = memory.text.integer(0), memory.text.integer(size - group)
         with memory.loop(*ends, group) as number:
             memory.integers.indices["column"] = number
             _move(memory, rows, addresses, start, group)
@@ -45,11 +45,13 @@ def _move(memory: Memory, rows: Rows, addresses: list[str], first: Integer, coun
     """Some columns, from `first` on."""
     places = [(first + k,) for k in range(count)]
     start = memory.integers.emit(first)
-    here = [memory.text.element(address, start) for address in addresses]
+    kind = memory.kind(memory.kernel.buffers[rows.array])
+    here = [memory.text.element(address, start, kind=kind) for address in addresses]
     if rows.write:
-        _store(memory, here, [memory.load(rows.columns, place) for place in places])
+        columns = [memory.load(rows.columns, place) for place in places]
+        _store(memory, here, [memory.text.converted(column, kind) for column in columns])
     else:
-        for place, value in zip(places, _load(memory, here, count), strict=True):
+        for place, value in zip(places, _load(memory, here, kind, count), strict=True):
             memory.store(rows.columns, place, value)
 
 
@@ -60,59 +62,60 @@ def _addresses(memory: Memory, array: Buffer, rows: Rows) -> list[str]:
     for size in array.shape[lead:]:
         length = length * size
     start = memory.integers.closed(flat_place(rows.place, array.shape[:lead]) * length + rows.first)
-    text, base = memory.text, memory.bases[array.name]
+    text, base, kind = memory.text, memory.bases[array.name], memory.kind(array)
     plain = SAMPLE not in (start - length * index(SAMPLE)).indices
     if length.value is None or not plain:
         if array.shape[0].value is None and not rows.write:
-            _prefetch_gathered(memory, base, start)
-        return [_address(memory, base, start, lane) for lane in range(text.lanes)]
-    first = text.element(base, memory.integers.emit(memory.at_block(start)))
-    if rows.write and text.lanes * length.value <= _MOST_PREFETCHED:
+            _prefetch_gathered(memory, base, kind, start)
+        return [_address(memory, base, kind, start, lane) for lane in range(text.lanes)]
+    first = text.element(base, memory.integers.emit(memory.at_block(start)), kind=kind)
+    if rows.write and text.lanes * length.value * width(kind) <= _MOST_PREFETCHED:
         # Results are written once and not read: without this, every line waits for memory.
         ahead = _AHEAD * text.lanes * length.value
-        for line in range(0, text.lanes * length.value, _LINE):
-            text.prefetch(first, text.integer(ahead + line), for_writing=True)
+        for line in range(0, text.lanes * length.value, _LINE // width(kind)):
+            text.prefetch(first, text.integer(ahead + line), kind, for_writing=True)
     room = memory.integers.emit(memory.beyond_block() * length)
-    return [
-        text.element(first, text.intrinsic("llvm.smin", text.integer(lane * length.value), room))
+    offsets = (
+        text.intrinsic("llvm.smin", text.integer(lane * length.value), room)
         for lane in range(text.lanes)
-    ]
+    )
+    return [text.element(first, offset, kind=kind) for offset in offsets]
 
 
-def _address(memory: Memory, base: str, start: Integer, offset: int) -> str:
+def _address(memory: Memory, base: str, kind: Kind, start: Integer, offset: int) -> str:
     """Where the row of a sample starts, counted from the first of the block."""
     with memory.at_sample(offset):
-        return memory.text.element(base, memory.integers.emit(start))
+        return memory.text.element(base, memory.integers.emit(start), kind=kind)
 
 
-def _prefetch_gathered(memory: Memory, base: str, start: Integer) -> None:
+def _prefetch_gathered(memory: Memory, base: str, kind: Kind, start: Integer) -> None:
     """Asks for rows of a later block: no processor foresees where an index array points to."""
     lanes = memory.text.lanes
     for offset in range(_AHEAD * lanes, (_AHEAD + 1) * lanes):
         with memory.at_sample(offset):
-            memory.text.prefetch(base, memory.integers.emit(start), for_writing=False)
+            memory.text.prefetch(base, memory.integers.emit(start), kind, for_writing=False)
 
 
-def _load(memory: Memory, places: list[str], count: int) -> list[Value]:
+def _load(memory: Memory, places: list[str], kind: Kind, count: int) -> list[Value]:
     text = memory.text
     half = text.lanes // 2
-    parts = [_part(memory, place, count) for place in places]
+    parts = [_part(memory, place, kind, count) for place in places]
     pairs = [text.joined(parts[k], parts[k + half], half) for k in range(half)]
     return _turned(memory, pairs)[:count]
 
 
-def _part(memory: Memory, place: str, count: int) -> Value:
+def _part(memory: Memory, place: str, kind: Kind, count: int) -> Value:
     """Half a vector of a row; what lies beyond `count` elements is undefined."""
     text = memory.text
     half = text.lanes // 2
-    part = text.load_part(place, count)
+    part = text.load_part(place, kind, count)
     return part if count == half else text.padded(part, count, half)
 
 
 def _store(memory: Memory, places: list[str], values: list[Value]) -> None:
     text, count = memory.text, len(values)
     half = text.lanes // 2
-    filled = values + [Value("poison", "double", True)] * (half - count)
+    filled = values + [Value("poison", values[0].kind, True)] * (half - count)
     pairs = _turned(memory, filled)
     # Lanes beyond the end repeat the last sample, and write its row once more.
     for k, pair in enumerate(pairs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
@@ -14,6 +15,9 @@ from symopt.primitives.record import Builtin, Constant, Expand, Intrinsic, Libm,
 from symopt.statements.expression import postorder
 
 _MOST_INLINED = 48
+# What processors compute of floats as of doubles, rounded once; the others are library functions.
+_EXACT = {"llvm.sqrt", "llvm.fabs", "llvm.floor", "llvm.ceil"}
+_SMALLEST, _LARGEST = 2.0**-126, 2.0**128 - 2.0**104  # normal float
 _COMPARISONS = {
     "less": "olt",
     "less_equal": "ole",
@@ -38,10 +42,10 @@ class ScalarEmitter:
     inlined: int = 0  # elementary functions written out so far
 
     def emit(self, expression: sympy.Expr, symbols: Mapping[sympy.Symbol, Value]) -> Value:
-        """The value of an expression, as a double."""
+        """The value of an expression, as a real number."""
         known: dict[sympy.Basic, Value] = {**symbols}
         self._walk(expression, known)
-        return self.as_double(known[expression])
+        return self.as_real(known[expression])
 
     def _walk(self, expression: sympy.Expr, known: dict[sympy.Basic, Value]) -> None:
         for node in postorder(expression):
@@ -60,20 +64,20 @@ class ScalarEmitter:
             case sympy.Mul():
                 return self._product(node, known)
             case sympy.Pow():
-                return self.power(self.as_double(known[node.base]), int(node.exp))
+                return self.power(self.as_real(known[node.base]), int(node.exp))
             case Primitive():
                 return self._primitive(node, known)
         raise AssertionError(f"{type(node).__name__} in a statement")
 
-    def as_double(self, value: Value) -> Value:
-        """A truth value as 0 or 1; a double as it is."""
-        return self.text.convert("uitofp", value, "double") if value.kind == "i1" else value
+    def as_real(self, value: Value) -> Value:
+        """A truth value as 0 or 1, an integer rounded; a real number as it is."""
+        return self.text.as_real(value)
 
     def as_truth(self, value: Value) -> Value:
         """Whether a value is not 0."""
         if value.kind == "i1":
             return value
-        return self.text.compare("fcmp une", value, self.text.number(0.0))
+        return self.text.compare("fcmp une", self.as_real(value), self.text.number(0.0))
 
     def _sum(self, node: sympy.Expr, known: dict[sympy.Basic, Value]) -> Value:
         total: Value | None = None
@@ -96,10 +100,10 @@ class ScalarEmitter:
     ) -> Value:
         text = self.text
         if total is None:
-            return self.as_double(known[part])
+            return self.as_real(known[part])
         if not _is_strong_product(part):
-            return text.operate("fadd", total, self.as_double(known[part]), flags=self.flags)
-        a, b = (self.as_double(known[factor]) for factor in part.args)
+            return text.operate("fadd", total, self.as_real(known[part]), flags=self.flags)
+        a, b = (self.as_real(known[factor]) for factor in part.args)
         product = text.operate("fmul", a, b, flags="contract")
         counts = text.compare("fcmp une", a, text.number(0.0))
         return text.select(counts, text.operate("fadd", total, product, flags="contract"), total)
@@ -108,7 +112,7 @@ class ScalarEmitter:
         negate = node.args[0] is sympy.S.NegativeOne
         total: Value | None = None
         for part in node.args[1:] if negate else node.args:
-            value = self.as_double(known[part])
+            value = self.as_real(known[part])
             total = (
                 value
                 if total is None
@@ -119,7 +123,7 @@ class ScalarEmitter:
 
     def negative(self, value: Value) -> Value:
         return self.text.assign(
-            f"fneg {self.flags} {self.text.type_of(value)} {value.text}", "double", value.wide
+            f"fneg {self.flags} {self.text.type_of(value)} {value.text}", value.kind, value.wide
         )
 
     def power(self, base: Value, n: int) -> Value:
@@ -146,60 +150,79 @@ class ScalarEmitter:
         lowering = node.record.lower
         match lowering:
             case Expand(build):
-                expanded = sympy.sympify(build(*node.args))
-                outer, self.flags = self.flags, ""
-                self._walk(expanded, known)
-                self.flags = outer
-                return known[expanded]
+                return self._expansion(sympy.sympify(build(*node.args)), known)
             case Builtin("integer_power"):
                 base, exponent = node.args
                 assert isinstance(exponent, sympy.Integer)
-                return self.power(self.as_double(known[base]), int(exponent))
+                return self.power(self.as_real(known[base]), int(exponent))
             case _:
                 pass
         operands = [known[part] for part in node.args]
         match lowering:
             case Intrinsic(name) | Libm(name) if name in maths.FUNCTIONS:
-                return self.elementary(name, self.as_double(operands[0]))
+                return self.elementary(name, self.as_real(operands[0]))
+            case Intrinsic(name) if self.text.real == "double" or name in _EXACT:
+                return self.text.intrinsic(name, *map(self.as_real, operands))
             case Intrinsic(name):
-                return self.text.intrinsic(name, *map(self.as_double, operands))
+                with self.text.in_double():
+                    found = self.text.intrinsic(name, *map(self.as_real, operands))
+                return self.as_real(found)
             case Libm(name):
-                return self.text.library_call(name, *map(self.as_double, operands))
+                return self.text.library_call(name, *map(self.as_real, operands))
             case Builtin(name):
                 return _BUILTINS[name](self, *operands)
             case _:
                 assert_never(lowering)
 
+    def _expansion(self, node: sympy.Expr, known: dict[sympy.Basic, Value]) -> Value:
+        """An expansion of a primitive, in the order it is written."""
+        outer, self.flags = self.flags, ""
+        if self.text.real == "double" or all(map(_fits_single, node.atoms(Constant))):
+            self._walk(node, known)
+            found = known[node]
+        else:
+            doubles = {k: v for k, v in known.items() if not isinstance(k, Constant)}
+            with self.text.in_double():
+                self._walk(node, doubles)
+            found = self.as_real(doubles[node])
+        self.flags = outer
+        return found
+
     def elementary(self, name: str, x: Value) -> Value:
         """A function of our own: inline, or called once many are, for code has to stay small."""
         if self.inlined < _MOST_INLINED:
             self.inlined += 1
-            return maths.FUNCTIONS[name](maths.Maths(self.text, self.cpu), x)
+            return maths.elementary(name, self.text, self.cpu, x)
         return self.text.call_own(
             name.removeprefix("llvm."),
             x,
-            lambda text, y: maths.FUNCTIONS[name](maths.Maths(text, self.cpu), y),
+            lambda text, y: maths.elementary(name, text, self.cpu, y),
         )
 
     # ── operations known by name ─────────────────────────────────────────────────────────────
 
     def comparison(self, predicate: str) -> Callable[[Value, Value], Value]:
-        return lambda a, b: self.text.compare(
-            f"fcmp {predicate}", self.as_double(a), self.as_double(b)
-        )
+        def compare(a: Value, b: Value) -> Value:
+            # Positions stay exact: a float has 24 bits.
+            if {a.kind, b.kind} & {"i64", "double"}:
+                with self.text.in_double():
+                    a, b = self.as_real(a), self.as_real(b)
+            return self.text.compare(f"fcmp {predicate}", self.as_real(a), self.as_real(b))
+
+        return compare
 
     def divide(self, a: Value, b: Value) -> Value:
-        return self.text.operate("fdiv", self.as_double(a), self.as_double(b), flags=self.flags)
+        return self.text.operate("fdiv", self.as_real(a), self.as_real(b), flags=self.flags)
 
     def strong_product(self, a: Value, b: Value) -> Value:
-        a, b = self.as_double(a), self.as_double(b)
+        a, b = self.as_real(a), self.as_real(b)
         zero = self.text.number(0.0)
         # No flags: the product may be of 0 and infinity, and is then not used.
         product = self.text.operate("fmul", a, b)
         return self.text.select(self.text.compare("fcmp une", a, zero), product, zero)
 
     def choose(self, condition: Value, a: Value, b: Value) -> Value:
-        return self.text.select(self.as_truth(condition), self.as_double(a), self.as_double(b))
+        return self.text.select(self.as_truth(condition), self.as_real(a), self.as_real(b))
 
     def logical(self, operation: str, *values: Value) -> Value:
         return self.text.operate(operation, *map(self.as_truth, values))
@@ -209,19 +232,25 @@ class ScalarEmitter:
 
     def floor_divide(self, a: Value, b: Value) -> Value:
         return self.text.intrinsic(
-            "llvm.floor", self.text.operate("fdiv", self.as_double(a), self.as_double(b))
+            "llvm.floor", self.text.operate("fdiv", self.as_real(a), self.as_real(b))
         )
 
     def remainder(self, a: Value, b: Value) -> Value:
         """fmod, moved to the sign of the divisor."""
         text, zero = self.text, self.text.number(0.0)
-        a, b = self.as_double(a), self.as_double(b)
+        a, b = self.as_real(a), self.as_real(b)
         rest = text.operate("frem", a, b)
         below, negative = text.compare("fcmp olt", rest, zero), text.compare("fcmp olt", b, zero)
         other_sign = text.operate("xor", below, negative)
         inexact = text.compare("fcmp one", rest, zero)
         moved = text.operate("fadd", rest, b)
         return text.select(text.operate("and", other_sign, inexact), moved, rest)
+
+
+def _fits_single(constant: Constant) -> bool:
+    """Whether a constant is neither infinite nor 0 as a float where it is not as a double."""
+    size = abs(constant.value)
+    return not (0.0 < size < _SMALLEST or _LARGEST < size < math.inf)
 
 
 def _is_strong_product(node: sympy.Basic) -> bool:
@@ -238,10 +267,10 @@ _BUILTINS: dict[str, Callable[..., Value]] = {
     "floor_divide": ScalarEmitter.floor_divide,
     "remainder": ScalarEmitter.remainder,
     "maximum": lambda self, a, b: self.text.intrinsic(
-        "llvm.maximum", self.as_double(a), self.as_double(b)
+        "llvm.maximum", self.as_real(a), self.as_real(b)
     ),
     "minimum": lambda self, a, b: self.text.intrinsic(
-        "llvm.minimum", self.as_double(a), self.as_double(b)
+        "llvm.minimum", self.as_real(a), self.as_real(b)
     ),
     **{
         name: (lambda self, a, b, predicate=predicate: self.comparison(predicate)(a, b))

@@ -24,8 +24,9 @@ class Sums:
         """The register of an element, which starts at 0."""
         key = target, place
         if key not in self.slots:
-            slot = self.slots[key] = self.text.alloca("double", True)
-            self.starts.append(f"  store <{self.lanes} x double> zeroinitializer, ptr {slot}")
+            slot = self.slots[key] = self.text.alloca(self.text.real, True)
+            vector = f"<{self.lanes} x {self.text.real}>"
+            self.starts.append(f"  store {vector} zeroinitializer, ptr {slot}")
         return self.slots[key]
 
 

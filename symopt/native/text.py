@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["double", "i64", "i1"]
+Kind = Literal["double", "float", "i64", "i32", "i1"]
+REALS = ("double", "float")
 FLAGS = "reassoc nsz arcp contract afn"  # on user arithmetic; measured, see docs/decisions
 
 
@@ -21,20 +23,29 @@ class Value:
     wide: bool = False
 
 
+_SUFFIXES: dict[Kind, str] = {"double": "f64", "float": "f32", "i64": "i64", "i32": "i32"}
+
+
 def double_text(value: float) -> str:
     """An exact double constant."""
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
 
-def _vector(count: int) -> str:
-    return f"<{count} x double>"
+def width(kind: Kind) -> int:
+    """The bytes that a value takes in memory."""
+    return 8 if kind in ("double", "i64") else 4
 
 
 @dataclass(slots=True)
 class FunctionText:
-    """The body of one function as it is written."""
+    """The body of one function as it is written.
+
+    Real numbers are doubles. With `single`, those of several lanes are floats; the rest stays in
+    double precision, which costs nothing there.
+    """
 
     lanes: int
+    single: bool = False
     lines: list[str] = field(default_factory=list)
     head: list[str] = field(default_factory=list)  # allocas, at the entry
     declarations: dict[str, str] = field(default_factory=dict)
@@ -42,6 +53,19 @@ class FunctionText:
     block: str = "entry"
     at_hand: dict[tuple[str, bool], Value] = field(default_factory=dict)
     _count: int = 0
+    _in_double: bool = False
+
+    @property
+    def real(self) -> Kind:
+        """What real numbers are at this place."""
+        return "float" if self.single and self.lanes > 1 and not self._in_double else "double"
+
+    @contextmanager
+    def in_double(self) -> Iterator[None]:
+        """Code whose real numbers are doubles."""
+        before, self._in_double = self._in_double, True
+        yield
+        self._in_double = before
 
     def name(self, stem: str = "v") -> str:
         self._count += 1
@@ -93,7 +117,10 @@ class FunctionText:
     # ── constants and conversions ────────────────────────────────────────────────────────────
 
     def number(self, value: float) -> Value:
-        return Value(double_text(value), "double")
+        """A constant, rounded to what real numbers are here."""
+        if self.real == "float":
+            value = ctypes.c_float(value).value
+        return Value(double_text(value), self.real)
 
     def integer(self, value: int) -> Value:
         return Value(str(value), "i64")
@@ -110,8 +137,24 @@ class FunctionText:
         )
 
     def matched(self, *values: Value) -> tuple[Value, ...]:
-        """All wide if one is."""
+        """All wide if one is, and doubles if floats meet one."""
+        if {"float", "double"} <= {v.kind for v in values}:
+            values = tuple(
+                self.converted(v, "double") if v.kind == "float" else v for v in values
+            )
         return tuple(map(self.widen, values)) if any(v.wide for v in values) else values
+
+    def converted(self, value: Value, kind: Kind) -> Value:
+        """A float or double, or an integer, as a float or double."""
+        if value.kind == kind:
+            return value
+        if value.kind not in REALS:
+            return self.convert("uitofp" if value.kind == "i1" else "sitofp", value, kind)
+        return self.convert("fpext" if kind == "double" else "fptrunc", value, kind)
+
+    def as_real(self, value: Value) -> Value:
+        """The value as what real numbers are here; a truth value as 0 or 1."""
+        return self.converted(value, self.real)
 
     def lane(self, value: Value, lane: int) -> Value:
         """One lane of a wide value."""
@@ -165,7 +208,7 @@ class FunctionText:
         """A call of an LLVM intrinsic overloaded on the operands' type."""
         values = self.matched(*operands)
         kind, wide = values[0].kind, values[0].wide
-        element = "f64" if kind == "double" else "i64"
+        element = _SUFFIXES[kind]
         suffix = f"v{self.lanes}{element}" if wide and self.lanes > 1 else element
         type_name = self.type_name(kind, wide)
         full = f"@{name}.{suffix}"
@@ -174,18 +217,24 @@ class FunctionText:
         words = f"call {flags}".strip()
         return self.assign(f"{words} {type_name} {full}({arguments})", kind, wide)
 
+    def fills_register(self, value: Value) -> bool:
+        """Whether the lanes of a value are as many as one register of AVX-512 has."""
+        return value.wide and self.lanes * width(value.kind) == 64
+
     def scaled_by_power(self, value: Value, power: Value) -> Value:
-        """value·2^power of eight lanes, by AVX-512."""
-        name = "@llvm.x86.avx512.mask.scalef.pd.512"
-        eight = "<8 x double>"
-        self.declare(name, f"declare {eight} {name}({eight}, {eight}, {eight}, i8, i32)")
-        operands = f"{eight} {value.text}, {eight} {power.text}, {eight} zeroinitializer"
+        """value·2^power of a full register, by AVX-512."""
+        name = f"@llvm.x86.avx512.mask.scalef.p{'d' if value.kind == 'double' else 's'}.512"
+        vector, mask = self.type_of(value), f"i{self.lanes}"
+        self.declare(name, f"declare {vector} {name}({vector}, {vector}, {vector}, {mask}, i32)")
+        operands = f"{vector} {value.text}, {vector} {power.text}, {vector} zeroinitializer"
         # All lanes, rounded as everything else is.
-        return self.assign(f"call {eight} {name}({operands}, i8 -1, i32 4)", "double", True)
+        return self.assign(
+            f"call {vector} {name}({operands}, {mask} -1, i32 4)", value.kind, True
+        )
 
     def library_call(self, name: str, *operands: Value) -> Value:
-        """A call of a C library function of doubles, lane by lane."""
-        values = self.matched(*operands)
+        """A call of a C library function of doubles, lane by lane; of floats, in doubles."""
+        values = self.matched(*(self.converted(value, "double") for value in operands))
         signature = ", ".join(["double"] * len(values))
         self.declare(f"@{name}", f"declare double @{name}({signature}) #1")
         results: list[Value] = []
@@ -193,15 +242,16 @@ class FunctionText:
             parts = [self.lane(value, lane) for value in values]
             arguments = ", ".join(f"double {part.text}" for part in parts)
             results.append(self.assign(f"call double @{name}({arguments}) #1", "double", False))
-        return self.from_lanes(results) if values[0].wide else results[0]
+        return self.as_real(self.from_lanes(results) if values[0].wide else results[0])
 
     def call_own(self, name: str, x: Value, emit: Callable[[FunctionText, Value], Value]) -> Value:
         """A call of a function of one value, defined in the module on first use."""
         lanes = self.lanes if x.wide else 1
         full, type_name = f"@own_{name}_{lanes}", self.type_of(x)
+        full += "_single" if x.kind == "float" else ""
         if full not in self.functions:
-            inner = FunctionText(lanes)
-            result = emit(inner, Value("%x", "double", x.wide))
+            inner = FunctionText(lanes, x.kind == "float")
+            result = emit(inner, Value("%x", x.kind, x.wide))
             self.declarations.update(inner.declarations)
             self.functions[full] = "\n".join(
                 [
@@ -227,11 +277,12 @@ class FunctionText:
 
     def load(self, pointer: str, kind: Kind, wide: bool, *, constant: bool = False) -> Value:
         """The value at an address; a constant one, which nothing writes, is read once."""
-        text = f"load {self.type_name(kind, wide)}, ptr {pointer}, align 8"
+        text = f"load {self.type_name(kind, wide)}, ptr {pointer}, align {width(kind)}"
         return self.assign(text, kind, wide, pure=constant)
 
     def store(self, value: Value, pointer: str) -> None:
-        self.line(f"store {self.type_of(value)} {value.text}, ptr {pointer}, align 8")
+        align = width(value.kind)
+        self.line(f"store {self.type_of(value)} {value.text}, ptr {pointer}, align {align}")
 
     def load_block(self, pointer: str, kind: Kind, mask: Value, otherwise: Value) -> Value:
         """As many elements in a row as there are lanes; `otherwise` where the mask is off."""
@@ -239,7 +290,7 @@ class FunctionText:
         name = f"@llvm.masked.load.{self._suffix(kind)}.p0"
         self.declare(name, f"declare {vector} {name}(ptr, i32, {self.type_of(mask)}, {vector})")
         otherwise = self.widen(otherwise)
-        arguments = f"ptr {pointer}, i32 8, {self.type_of(mask)} {mask.text}"
+        arguments = f"ptr {pointer}, i32 {width(kind)}, {self.type_of(mask)} {mask.text}"
         return self.assign(
             f"call {vector} {name}({arguments}, {vector} {otherwise.text})", kind, True, pure=False
         )
@@ -249,22 +300,22 @@ class FunctionText:
         vector = self.type_of(value)
         name = f"@llvm.masked.store.{self._suffix(value.kind)}.p0"
         self.declare(name, f"declare void {name}({vector}, ptr, i32, {self.type_of(mask)})")
-        arguments = f"{vector} {value.text}, ptr {pointer}, i32 8"
+        arguments = f"{vector} {value.text}, ptr {pointer}, i32 {width(value.kind)}"
         self.line(f"call void {name}({arguments}, {self.type_of(mask)} {mask.text})")
 
-    def prefetch(self, base: str, place: Value, *, for_writing: bool) -> None:
+    def prefetch(self, base: str, place: Value, kind: Kind, *, for_writing: bool) -> None:
         """Asks for the cache line of an element that may be needed, or not be there at all."""
         # Not `inbounds`: the address may be beyond the end.
-        text = f"getelementptr double, ptr {base}, i64 {place.text}"
+        text = f"getelementptr {kind}, ptr {base}, i64 {place.text}"
         pointer = self.assign(text, "i64", False).text
         name = "@llvm.prefetch.p0"
         self.declare(name, f"declare void {name}(ptr, i32, i32, i32)")
         self.line(f"call void {name}(ptr {pointer}, i32 {int(for_writing)}, i32 3, i32 1)")
 
-    def load_part(self, pointer: str, count: int) -> Value:
+    def load_part(self, pointer: str, kind: Kind, count: int) -> Value:
         """Some elements in a row, as a vector of that many: for `joined` or `padded` only."""
-        text = f"load {_vector(count)}, ptr {pointer}, align 8"
-        return self.assign(text, "double", True, pure=False)
+        text = f"load <{count} x {kind}>, ptr {pointer}, align {width(kind)}"
+        return self.assign(text, kind, True, pure=False)
 
     def padded(self, part: Value, count: int, size: int) -> Value:
         """A part with more elements, undefined ones, at its end."""
@@ -280,38 +331,42 @@ class FunctionText:
         return self._shuffle(a, b, self.lanes, order)
 
     def _shuffle(self, a: Value, b: Value, count: int, order: list[int]) -> Value:
-        vector = _vector(count)
+        vector = f"<{count} x {a.kind}>"
         places = ", ".join("i32 poison" if k < 0 else f"i32 {k}" for k in order)
         mask = f"<{len(order)} x i32> <{places}>"
         text = f"shufflevector {vector} {a.text}, {vector} {b.text}, {mask}"
-        return self.assign(text, "double", True)
+        return self.assign(text, a.kind, True)
 
     def store_part(self, value: Value, start: int, count: int, pointer: str) -> None:
         """Some elements of a wide value, to places in a row."""
         part = self._shuffle(value, value, self.lanes, list(range(start, start + count)))
-        self.line(f"store {_vector(count)} {part.text}, ptr {pointer}, align 8")
+        vector, align = f"<{count} x {value.kind}>", width(value.kind)
+        self.line(f"store {vector} {part.text}, ptr {pointer}, align {align}")
 
     def total(self, value: Value) -> Value:
         """The sum over the lanes."""
         vector = self.type_of(value)
         name = f"@llvm.vector.reduce.fadd.{self._suffix(value.kind)}"
-        self.declare(name, f"declare double {name}(double, {vector})")
+        kind = value.kind
+        self.declare(name, f"declare {kind} {name}({kind}, {vector})")
         start = double_text(-0.0)
         return self.assign(
-            f"call reassoc double {name}(double {start}, {vector} {value.text})", "double", False
+            f"call reassoc {kind} {name}({kind} {start}, {vector} {value.text})", kind, False
         )
 
     def _suffix(self, kind: Kind) -> str:
-        return f"v{self.lanes}{'f64' if kind == 'double' else 'i64'}"
+        return f"v{self.lanes}{_SUFFIXES[kind]}"
 
-    def element(self, base: str, place: Value, *, stride: int = 1) -> str:
-        """The address of an element; places count doubles, `stride` of them each."""
+    def element(
+        self, base: str, place: Value, *, kind: Kind = "double", stride: int = 1
+    ) -> str:
+        """The address of an element; places count values of a kind, `stride` of them each."""
         offset = place
         if place.text.lstrip("-").isdigit():
             offset = self.integer(int(place.text) * stride)
         elif stride != 1:
             offset = self.operate("mul", place, self.integer(stride), flags="nsw")
-        text = f"getelementptr inbounds double, ptr {base}, i64 {offset.text}"
+        text = f"getelementptr inbounds {kind}, ptr {base}, i64 {offset.text}"
         return self.assign(text, "i64", False).text
 
     # ── control ──────────────────────────────────────────────────────────────────────────────

@@ -72,7 +72,7 @@ class UpdateEmitter:
         (loop, *rest), integers = loops, self.memory.integers
         first = loop.lower.substitute(integers.fixed).value
         last = loop.upper.substitute(integers.fixed).value
-        if first is not None and last is not None and self._short(last - first):
+        if first is not None and last is not None and self._short(last - first, rest):
             outer, self.copies = self.copies, self.copies * max(last - first, 1)
             for number in range(first, last):
                 integers.fixed[loop.index] = constant(number)
@@ -87,9 +87,12 @@ class UpdateEmitter:
             self._nest(rest, body)
             del integers.indices[loop.index]
 
-    def _short(self, count: int) -> bool:
+    def _short(self, count: int, rest: Sequence[Range]) -> bool:
+        """Whether to write a loop out: not around loops that stay, of which there would be many."""
         few = count <= _MOST_UNROLLED and count * self.copies <= _MOST_COPIES
-        return few or self.written_out
+        lengths = (loop.upper - loop.lower for loop in rest)
+        stays = any(length.dims or length.tensors for length in lengths)
+        return self.written_out or (few and not stays)
 
     def _assign(self, update: Update) -> None:
         self.memory.store(update.target, update.place, self._value(update))
@@ -118,7 +121,8 @@ class UpdateEmitter:
         together = text.lanes > 1 and source.by_lane and target.by_lane
         wide = text.lanes > 1 and (source.wide or target.wide)
         lanes = text.lanes if together else 1
-        function = matrix_function(update.reduction, lanes, text)
+        kinds = source.kind, target.kind
+        function = matrix_function(update.reduction, lanes, kinds, text)
         for lane in range(text.lanes if wide and not together else 1):
             arguments = ", ".join(
                 f"ptr {matrix.address(lane)}, i64 {matrix.stride}" for matrix in (source, target)
@@ -135,11 +139,11 @@ class UpdateEmitter:
             value = self._written_out(update, inner)
         elif inner:
             wide = self._is_wide(update)
-            slot = text.alloca("double", wide)
+            slot = text.alloca(text.real, wide)
             start = text.number(identity)
             text.store(text.widen(start) if wide else start, slot)
             self._nest(inner, lambda: self._add_to_slot(update, operation, slot, wide))
-            value = text.load(slot, "double", wide)
+            value = text.load(slot, text.real, wide)
         elif update.reduction == "sum" and not update.first and self._is_own(update):
             now = self.memory.load(update.target, update.place)
             total = self.scalars.add(now, update.expression, self._symbols(update))
@@ -172,7 +176,7 @@ class UpdateEmitter:
         return total or self.text.number(IDENTITY[update.reduction])
 
     def _add_to_slot(self, update: Update, operation: str, slot: str, wide: bool) -> None:
-        total = self.text.load(slot, "double", wide)
+        total = self.text.load(slot, self.text.real, wide)
         value = self.text.operate(operation, total, self._value(update), flags=FLAGS)
         self.text.store(value, slot)
 
@@ -200,10 +204,10 @@ class UpdateEmitter:
             value = text.select(self.memory.mask, text.widen(value), text.number(identity))
         slot = self._register(buffer, update.place)
         if slot is not None:
-            now = text.load(slot, "double", True)
+            now = text.load(slot, text.real, True)
             text.store(text.operate(operation, now, text.widen(value), flags=FLAGS), slot)
         elif text.lanes == 1 or buffer.by_lane or not value.wide:
-            now = self.memory.load(update.target, update.place)
+            now = self.memory.held(update.target, update.place, None)
             result = text.operate(operation, now, value, flags=FLAGS)
             self.memory.store(update.target, update.place, result)
         else:
@@ -229,7 +233,7 @@ class UpdateEmitter:
         position = None
         if update.winner is not None:
             place = self.memory.integers.emit(update.winner.position)
-            position = text.convert("sitofp", place, "double")
+            position = text.converted(place, "double")
         if self.memory.kernel.buffers[update.target].by_lane or text.lanes == 1:
             self._improve(update, value, position, None)
         else:
@@ -272,7 +276,7 @@ class UpdateEmitter:
 
     def _read(self, read: Read) -> Value:
         if read.tensor is None:
-            return self.text.convert("sitofp", self.memory.integers.emit(read.map[0]), "double")
+            return self.memory.integers.emit(read.map[0])
         return self.memory.load(read.tensor, read.map)
 
 

@@ -49,12 +49,12 @@ def _expansion(order: sympy.Expr, s: sympy.Expr) -> sympy.Expr:
 
 
 def _series(k: int, s: sympy.Expr) -> sympy.Expr:
-    coefficients: list[float] = []
-    while not coefficients or abs(coefficients[-1]) * _limit(k) ** len(coefficients) > (
-        4e-17 * coefficients[0]
-    ):
+    """As many terms as do not vanish beside the first."""
+    following, coefficients = 1 / math.factorial(k), list[float]()
+    while abs(following) * _limit(k) ** len(coefficients) * math.factorial(k) > 4e-17:
+        coefficients.append(following)
         j = len(coefficients)
-        coefficients.append((-1) ** j / math.factorial(2 * j + k))
+        following = (-1) ** j / math.factorial(2 * j + k)
     value: sympy.Expr = Constant(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         value = value * s + Constant(coefficient)

@@ -196,17 +196,18 @@ def _function_of_matrix(
     _, count = points(around, values.dims, values.tensors, at)
     read_at = at_points((*around, *statement.loops[-2:]), read.map)
     written = at_points(statement.loops[: len(statement.loops) - 2], statement.map)
+    flat = np.ravel_multi_index(written, target.shape) if written else np.zeros(1, int)
 
     def stack(array: Array) -> Array:
         return array[read_at].reshape(count, size, size)
 
     found = matrices.value(statement.reduction, stack(values.tensors[read.tensor]))
-    target[written] = np.ravel(found)
+    target.reshape(-1)[flat] = np.ravel(found)
     if values.dual:
         change = stack(values.tangents[read.tensor])
         matrix = stack(values.tensors[read.tensor])
         moved = matrices.tangent(statement.reduction, matrix, found, change)
-        values.tangents[statement.target][written] = np.ravel(moved)
+        values.tangents[statement.target].reshape(-1)[flat] = np.ravel(moved)
 
 
 def evaluate_expression(expression: sympy.Expr, known: dict[sympy.Expr, Array]) -> Array:

@@ -164,7 +164,7 @@ def _vector_function(elaborator: Elaborator, expression: tree.Call, env: Environ
     values = _arguments(elaborator, expression, env, count, count)
     if values is None:
         return broken_value(expression.span)
-    if not values[0].shape:
+    if not values[0].shape and not function.of_matrices:
         diagnostic = errors.needs_array(expression.function, values[0].span, "takes")
         return elaborator.fail(diagnostic, expression.span)
     return function.build(elaborator, *values, expression.span)

@@ -286,10 +286,9 @@ def not_square(name: str, packing: str, shape: Sequence[Integer], span: Span) ->
 
 
 def not_square_argument(name: str, shape: Sequence[Integer], span: Span) -> Diagnostic:
+    found = "this has one axis" if shape else ""
     if len(shape) > 1:
         found = f"the last two axes, {shape[-2]} and {shape[-1]}, differ"
-    else:
-        found = f"found {'a number' if not shape else 'one axis'}"
     return problem(
         Kind.SHAPE,
         "not-square",
@@ -306,10 +305,12 @@ def cannot_solve(
     right_span: Span,
     span: Span,
 ) -> Diagnostic:
-    rows = right[max(len(right) - 2, 0)]
-    if rows != matrix[-1]:
+    rows = right[-2:][:1]
+    if not rows:
+        help_text = "the right-hand side is a vector, or a matrix of columns"
+    elif rows[0] != matrix[-1]:
         which = "the only axis" if len(right) == 1 else "the second to last axis"
-        help_text = f"{which} of the right-hand side, {rows}, must equal {matrix[-1]}"
+        help_text = f"{which} of the right-hand side, {rows[0]}, must equal {matrix[-1]}"
         if len(right) > 1 and right[-1] == matrix[-1]:
             help_text += "; for one vector a matrix use indices: `x[i] = solve(A[i], b[i])`"
     else:
@@ -321,7 +322,7 @@ def cannot_solve(
         span,
         also=(
             Label(matrix_span, f"shape {shape_text(matrix)}"),
-            Label(right_span, f"shape {shape_text(right)}"),
+            Label(right_span, f"shape {shape_text(right)}" if right else "a number"),
         ),
         help=help_text,
     )

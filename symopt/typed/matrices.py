@@ -14,8 +14,8 @@ from symopt.typed import errors
 from symopt.typed.products import matrix_product
 from symopt.typed.program import Number, Product, Read, Reduce, ReductionName, Sum
 from symopt.typed.sharing import Written, shared, stored
-from symopt.typed.values import Place, Value, broadcast_shapes, broken_value, mapped
-from symopt.types import index
+from symopt.typed.values import ONE, Place, Value, broadcast_shapes, broken_value, mapped
+from symopt.types import constant, index
 
 if TYPE_CHECKING:
     from symopt.typed.elaborate import Elaborator
@@ -48,14 +48,21 @@ def solve(elaborator: Elaborator, matrix: Value, right: Value, span: Span) -> Va
     """
     if not _is_square(elaborator, "solve", matrix, span):
         return broken_value(span)
-    if not right.shape:
-        return elaborator.fail(errors.needs_array("solve", right.span, "takes"), span)
-    rows = right.shape[max(len(right.shape) - 2, 0)]
+    rows = right.shape[-2:][:1]
     batch = broadcast_shapes(matrix.shape[:-2], right.shape[:-2])
-    if rows != matrix.shape[-1] or batch is None:
+    if rows != matrix.shape[-1:] or batch is None:
         diagnostic = errors.cannot_solve(matrix.shape, right.shape, matrix.span, right.span, span)
         return elaborator.fail(diagnostic, span)
     matrix, right = _dense(elaborator, matrix), shared(elaborator, right, "right")
+    if len(right.shape) > 1 or len(matrix.shape) == 2:
+        return _refined(elaborator, matrix, right, span)
+    column = Value((*right.shape, ONE), lambda place: right.at(place[:1]), right.span, simple=True)
+    found = _refined(elaborator, matrix, column, span)
+    zero = constant(0)
+    return Value(found.shape[:-1], lambda place: found.at((*place, zero)), span, simple=True)
+
+
+def _refined(elaborator: Elaborator, matrix: Value, right: Value, span: Span) -> Value:
     inverted = inverse(elaborator, matrix, span)
     first = shared(elaborator, matrix_product(elaborator, inverted, right, span), "solution")
     back = matrix_product(elaborator, matrix, first, span)

@@ -22,6 +22,19 @@ def unknown_shape(name: str, span: Span) -> Diagnostic:
     )
 
 
+def different_ranks(name: str, ranks: tuple[int, int], spans: tuple[Span, Span]) -> Diagnostic:
+    one, other = (f"{rank} {'axis' if rank == 1 else 'axes'}" for rank in ranks)
+    return problem(
+        Kind.SHAPE,
+        "different-ranks",
+        f"cases of `{name}` have {one} and {other}",
+        spans[1],
+        f"of {other}",
+        also=(Label(spans[0], f"of {one}"),),
+        help="each case has the axes of its brackets and those of its value",
+    )
+
+
 def in_a_circle(names: Sequence[str], span: Span, reads: tuple[Span, ...]) -> Diagnostic:
     return problem(
         Kind.SHAPE,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from symopt.syntax import tree
-from symopt.typed import errors, recurrence_errors
+from symopt.typed import recurrence_errors
 from symopt.typed.definitions import elaborate_definition
 from symopt.typed.order import ordered
 from symopt.typed.program import Definition
@@ -37,6 +37,7 @@ def define_together(unit: Unit, statements: Sequence[tree.Definition]) -> None:
     found = _definitions(unit, statements)
     unit.elaborator.recurring.clear()
     scope.axes.clear()
+    scope.lengths.clear()
     if found is None:
         scope.broken |= names.keys()
         for name in names:
@@ -124,6 +125,8 @@ class _Shapes:
             axes += others[0][len(axes) :] if others else []
         else:
             axes += [(Axis(constant(0), size, value.span), True) for size in value.shape]
+            lengths = tuple(axis.upper - axis.lower if loop else None for axis, loop in axes)
+            self.unit.scope.lengths.setdefault(statement.name, lengths)
         self.written[number] = tuple(axes)
         return True
 
@@ -161,13 +164,14 @@ class _Shapes:
     def variable(self, name: str) -> Variable | None:
         cases = self.cases(name)
         span = next(s.name_span for s in self.statements if s.name == name)
-        first = cases[0]
-        for axes in cases[1:]:
-            if len(axes) != len(first):
-                one, other = (tuple(axis.upper for axis, _ in case) for case in (first, axes))
-                self.unit.report.add(errors.wrong_shape(f"a case of `{name}`", one, other, span))
+        first, *others = [n for n in self.written if self.statements[n].name == name]
+        for other in others:
+            ranks = len(self.written[first]), len(self.written[other])
+            if ranks[0] != ranks[1]:
+                spans = self.statements[first].span, self.statements[other].span
+                self.unit.report.add(recurrence_errors.different_ranks(name, ranks, spans))
                 return None
-        hulls = [self.hull([axes[number] for axes in cases]) for number in range(len(first))]
+        hulls = [self.hull([axes[number] for axes in cases]) for number in range(len(cases[0]))]
         if not self.complete(name, cases) or not self.apart(name):
             return None
         origin = tuple(_start(axis.lower) for axis in hulls)

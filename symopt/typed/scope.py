@@ -53,6 +53,8 @@ class Scope:
     defining: str | None = None  # the definition at hand
     # Axes of what is being defined, by name and number, as far as they are known:
     axes: dict[tuple[str, int], Axis] = field(default_factory=dict)
+    # How long those are of one case of it, None where a case only has single places:
+    lengths: dict[str, tuple[Integer | None, ...]] = field(default_factory=dict)
     imports: bool = False  # whether functions may come from a file that could not be read
     # What imported files declare for themselves, by file: it does not come with their functions.
     elsewhere: dict[str, dict[str, Span]] = field(default_factory=dict)

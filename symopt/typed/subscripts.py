@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -160,6 +161,9 @@ def _edges(
 
 def subscript(elaborator: Elaborator, expression: tree.Subscript, env: Environment) -> Value:
     """`base[...]`: one element, or an array of the axes that are sliced or left off."""
+    ahead = _being_defined(elaborator, expression, env)
+    if ahead is not None:
+        return ahead
     base = elaborator.value(expression.base, env)
     if base.broken:
         for part in expression.subscripts:
@@ -201,6 +205,23 @@ def subscript(elaborator: Elaborator, expression: tree.Subscript, env: Environme
     kept += [(constant(0), size) for size in rest]
     starts = tuple((s, size if elaborator.is_guarded(s) else None) for s, size in kept)
     return Value((*shape, *rest), _element(base, tuple(fixed), starts, span), span, base.simple)
+
+
+def _being_defined(
+    elaborator: Elaborator, expression: tree.Subscript, env: Environment
+) -> Value | None:
+    """What is known, while shapes are looked for, of an array that reads itself: its last axes."""
+    base, parts = expression.base, expression.subscripts
+    if not isinstance(base, tree.Name) or base.name in env.arguments:
+        return None
+    scope = elaborator.scope
+    lengths = None if base.name in scope.variables else scope.lengths.get(base.name)
+    if lengths is None or any(isinstance(part, tree.Slice) for part in parts):
+        return None
+    rest = tuple(length for length in lengths[len(parts) :] if length is not None)
+    if len(parts) + len(rest) != len(lengths):
+        return None
+    return Value(rest, lambda _: Number(math.nan), expression.span)
 
 
 def _element(

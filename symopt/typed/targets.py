@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from symopt.typed.infer import bound_clauses
 from symopt.typed.ranges import least
 from symopt.typed.scope import Axis, Environment
 from symopt.typed.subscripts import integer
-from symopt.typed.walk import Node, children, index_names
+from symopt.typed.walk import Node, children, index_names, names
 from symopt.types import Integer, Range
 
 if TYPE_CHECKING:
@@ -69,20 +70,19 @@ def _clauses(
 ) -> list[tree.ForClause] | None:
     """All indices of a definition: those on the left, those with a range, those summed over."""
     report = elaborator.report
-    names = [s for s in statement.subscripts or () if _is_index(elaborator, statement, s, env)]
-    left = {name.name: name for name in names if isinstance(name, tree.Name)}
+    indices = [s for s in statement.subscripts or () if _is_index(elaborator, statement, s, env)]
+    left = {name.name: name for name in indices if isinstance(name, tree.Name)}
     repeats = statement.accumulate or statement.name in elaborator.recurring  # a diagonal case
-    if len(left) < len(names) and not repeats:
-        report.add(index_errors.repeated_index(names[-1].span.text, names[-1].span))
+    if len(left) < len(indices) and not repeats:
+        report.add(index_errors.repeated_index(indices[-1].span.text, indices[-1].span))
         return None
     written = {clause.index for clause in statement.clauses}
     unbound = _unbound(elaborator, statement, left.keys() | written, env)
-    clauses = [
-        tree.ForClause(name, None, None, node.span)
-        for name, node in left.items()
-        if name not in written
-    ]
-    clauses += statement.clauses
+    inferred = {name: node for name, node in left.items() if name not in written}
+    # Ranges that need no other index first: others may be read off `f(h[t-1])[i]`.
+    own, dependent = _parted(statement.clauses, inferred)
+    clauses = [*own, *(tree.ForClause(n, None, None, node.span) for n, node in inferred.items())]
+    clauses += dependent
     if statement.accumulate:
         return clauses + [tree.ForClause(n.name, None, None, n.span) for n in unbound.values()]
     for name, node in unbound.items():
@@ -92,6 +92,17 @@ def _clauses(
             report.add(index_errors.unused_range(clause.index, clause.span, _left(statement)))
             return None
     return None if unbound else clauses
+
+
+def _parted(
+    clauses: tuple[tree.ForClause, ...], inferred: Container[str]
+) -> tuple[list[tree.ForClause], list[tree.ForClause]]:
+    """The first clauses, which mention no index whose range is inferred, and the rest."""
+    for number, clause in enumerate(clauses):
+        edges = (edge for edge in (clause.start, clause.stop) if edge is not None)
+        if clause.stop is None or any(n.name in inferred for e in edges for n in names(e)):
+            return list(clauses[:number]), list(clauses[number:])
+    return list(clauses), []
 
 
 def _is_index(

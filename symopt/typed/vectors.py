@@ -105,6 +105,7 @@ class VectorFunction:
     summary: str
     derivative: str
     build: Callable[..., Value]
+    of_matrices: bool = False
 
 
 VECTOR_FUNCTIONS: dict[str, VectorFunction] = {
@@ -143,29 +144,34 @@ VECTOR_FUNCTIONS: dict[str, VectorFunction] = {
         "the inverse of a square matrix; nan where that is singular",
         "dX = -X dM X",
         matrices.inverse,
+        of_matrices=True,
     ),
     "det": VectorFunction(
         ("M",),
         "the determinant",
         "dy = y trace(inv(M) dM), which is not finite at a singular matrix",
         matrices.determinant,
+        of_matrices=True,
     ),
     "logdet": VectorFunction(
         ("M",),
         "log(det(M)) for a determinant of any size; nan where that is negative, -inf where it is 0",
         "dy = trace(inv(M) dM)",
         matrices.log_determinant,
+        of_matrices=True,
     ),
     "cholesky": VectorFunction(
         ("M",),
-        "the lower triangular L with L @ L.T = (M + M.T)/2; nan where that is not positive definite",
-        "dL = L P(inv(L) dM inv(L.T)), for symmetric dM; P keeps the lower triangle, half its diagonal",
+        "the lower L with L @ L.T = (M + M.T)/2; nan where that is not positive definite",
+        "dL = L P(inv(L) dM inv(L.T)), P the lower triangle with half the diagonal",
         matrices.cholesky,
+        of_matrices=True,
     ),
     "solve": VectorFunction(
         ("A", "b"),
         "x with A @ x = b, for a vector b or the columns of a matrix b",
         "dx = inv(A) (db - dA x)",
         matrices.solve,
+        of_matrices=True,
     ),
 }

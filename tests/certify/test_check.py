@@ -52,7 +52,7 @@ def test_every_function_is_looked_at():
 
 def test_a_wrong_partial_is_named_with_its_place(wrong):
     with wrong("softplus", 1.001):
-        report = bound().check([0.7, 0.3])
+        report = bound().check([0.7, 0.3], functions=("grad", "jac"))
     assert not report.ok
     assert report.max_error > 1e-4
     (failure,) = report.failures
@@ -67,7 +67,7 @@ def test_a_wrong_partial_is_named_with_its_place(wrong):
 
 def test_a_wrong_second_derivative_leaves_the_gradient_alone(wrong):
     with wrong("sigmoid", 0.25):
-        report = bound().check([0.7, 0.3])
+        report = bound().check([0.7, 0.3], functions=("grad", "hvp", "hess", "hess_sparse"))
     assert {c.function for c in report.comparisons if not c.ok} == {"hvp", "hess", "hess_sparse"}
     (failure,) = report.failures
     assert (failure.definition, failure.read) == ("z", "u[i]")
@@ -78,7 +78,7 @@ def test_a_wrong_second_derivative_leaves_the_gradient_alone(wrong):
 def test_each_wrong_read_is_named(wrong):
     text = TEXT.replace("log(2 + x[i] * a)", "hypot(a + x[i], b)")
     with wrong("hypot", 2.0):
-        report = bound(text).check([0.7, 0.3])
+        report = bound(text).check([0.7, 0.3], functions=["grad"])
     # Derivatives by data are derivatives, too.
     assert {failure.read for failure in report.failures} == {"a", "b", "x[i]"}
 
@@ -97,7 +97,7 @@ def test_a_wrong_reduction_is_named(monkeypatch, module, way):
     problem = symopt.parse(
         "data x[n]\nparam a init 1\nv[i] = a*x[i]^2\ns = logsumexp(v)\nminimize s^2"
     ).bind(x=[1.0, 2.0, 0.5])
-    report = problem.check([1.0])
+    report = problem.check([1.0], functions=("grad", "hvp"))
     (failure,) = report.failures
     assert (failure.definition, failure.line) == ("s", 4)
     assert f"the {way} of the reduction `logsumexp`" in failure.reason
@@ -106,10 +106,18 @@ def test_a_wrong_reduction_is_named(monkeypatch, module, way):
 def test_compiled_code_that_differs_from_its_statements(monkeypatch):
     problem = bound()
     monkeypatch.setitem(problem.__dict__, "grad", lambda p: np.array([1.0, 1.0]))
-    report = problem.check([0.7, 0.3])
+    report = problem.check([0.7, 0.3], functions=["grad"])
     (failure,) = report.failures
     assert failure.functions == ("grad",)
     assert "compiled code differs from its own statements" in failure.reason
+
+
+def test_some_functions_alone():
+    problem = bound()
+    report = problem.check([0.7, 0.3], functions=["hvp"])
+    assert {comparison.function for comparison in report.comparisons} == {"hvp"}
+    with pytest.raises(symopt.DataError, match="there is no check of a function `hpv`"):
+        problem.check([0.7, 0.3], functions=["hpv"])
 
 
 def test_kinks_have_no_differences():
@@ -134,6 +142,8 @@ def test_no_derivative_is_a_note():
 def test_points_that_are_not_finite_are_explained():
     problem = symopt.parse("param a init 0\nminimize sqrt(a)").bind()
     report = problem.check(problem.x0)
+    assert not report.ok
+    assert not report.comparisons
     assert "`sqrt(a)` at 2:10, a = 0, in the gradient by a" in report.notes[0]
 
 
@@ -144,6 +154,25 @@ def test_many_parameters_are_looked_at_along_directions():
     assert report.ok, str(report)
     entries = {c.entry for c in report.comparisons if c.function == "hess"}
     assert all(entry.startswith("direction") for entry in entries)
+
+
+def test_a_norm_of_zeros():
+    """The square of a complex step is nothing, not a negative number under a root."""
+    problem = symopt.parse("data x[n]\nparam w[n] init 0\nminimize norm(w) + sumsq(w - x)").bind(
+        x=[0.3, -0.5]
+    )
+    report = problem.check(problem.x0, functions=["grad", "hvp"])
+    assert report.ok, str(report)
+
+
+def test_recurrences():
+    problem = symopt.parse(
+        "data u[T], y[T]\nparam a init 0.5, b init 0.1, start init 0.2\nh[0] = start\n"
+        "h[t] = tanh(a*h[t-1] + b*u[t-1]) for t in range(1, T+1)\n"
+        "residual r[t] = y[t] - h[t+1] for t in range(T)"
+    ).bind(u=np.linspace(-1, 1, 6), y=np.ones(6))
+    report = problem.check(problem.x0)
+    assert report.ok, str(report)
 
 
 def test_complex_step_hessian_product():
@@ -157,7 +186,7 @@ def test_complex_step_hessian_product():
 
 
 def test_a_report_prints_a_row_for_each_comparison():
-    report = bound().check([0.7, 0.3])
+    report = bound().check([0.7, 0.3], functions=["grad"])
     lines = str(report).splitlines()
     assert lines[0].split() == ["function", "oracle", "error", "tolerance"]
     assert len(lines) == 1 + len(report.comparisons)

@@ -54,7 +54,9 @@ def test_part_of_the_data_is_random(run, folder):
 
 
 def test_a_wrong_derivative_is_a_no(run, program, wrong_log):
-    result = run("test", program(TEXT), "--points", "1", "--json", "report.json")
+    result = run(
+        "test", program(TEXT), "--points", "1", "--functions", "grad", "--json", "report.json"
+    )
     assert result.exit_code == 1
     assert "program.sym:3:1" in result.stdout
     assert "`log(a + x[i])` at 3:8" in result.stdout
@@ -92,6 +94,7 @@ def test_nowhere_finite(run, program):
     ("arguments", "words"),
     [
         (("--points", "0"), "--points"),
+        (("--functions", "grad,hpv"), "no check of a function `hpv`"),
         (("--dim", "q=3"), "no dim `q`"),
         (("--data", "missing.csv"), "missing.csv"),
         (("--param", "slpe=1"), "did you mean `slope`?"),

@@ -1,4 +1,4 @@
-"""ADBench's Gaussian mixture and bundle adjustment against its published values.
+"""ADBench's four problems against its published values.
 
 Everything is asked of the statements in the NumPy evaluator, which proves the calculus alone, and
 of the native functions.
@@ -160,6 +160,22 @@ def test_bundle_has_the_published_residuals_and_jacobian(way: Any) -> None:
     assert np.count_nonzero(jacobian) <= 10 * (30 + 1)
 
 
+def test_bundle_has_the_published_jacobian_as_a_sparse_matrix() -> None:
+    problem, p = _bundle("ba/test.txt")
+    found, wanted = problem.jac_sparse(p), PUBLISHED["ba/test.txt"]
+    block = np.reshape(wanted["jacobian_block_2x15_row_major"], (2, 15))
+    expected = np.zeros((30, 62))
+    for k in range(10):
+        camera, point = 11 * (k % 2) + np.arange(11), 22 + 3 * k + np.arange(3)
+        expected[2 * k : 2 * k + 2, [*camera, *point, 52 + k]] = block
+        expected[20 + k, 52 + k] = wanted["dw_err_dw"]
+    # By blocks of unknowns, which differ in size.
+    for columns in np.split(np.arange(62), [22, 52]):
+        assert error(found[:, columns].toarray(), expected[:, columns]) < TOLERANCE
+    # The principal point's u moves the first coordinate alone, its v the second.
+    assert found.nnz == 10 * (2 * 14 + 1)
+
+
 @ways
 @pytest.mark.parametrize("name", ["test", "ba1_n49_m7776_p31843"])
 def test_bundle_has_the_computed_sum_of_squares(way: Any, name: str) -> None:
@@ -175,7 +191,7 @@ def test_bundle_has_the_computed_sum_of_squares(way: Any, name: str) -> None:
 
 @ways
 def test_bundle_at_zero_rotation(way: Any) -> None:
-    """The branch at |r| = 0 is taken: its derivative by r is that of v + r x v."""
+    """The rotation is smooth at r = 0, where the angle has no derivative."""
     problem, p = _bundle("ba/test.txt")
     parts = problem.unpack(p)
     parts["camera"][:, :3] = 0.0
@@ -187,4 +203,139 @@ def test_bundle_at_zero_rotation(way: Any) -> None:
     assert error(np.reshape(functions("jac")(p), jacobian.shape), jacobian) < 1e-12
     assert error(functions("grad")(p), oracle.gradient(p)) < 1e-12
     assert error(functions("gnvp")(p, v), 2 * jacobian.T @ (jacobian @ v)) < 1e-12
-    assert np.isfinite(functions("hvp")(p, v)).all()
+    # Differences of fourth order of gradients of 1e7 and more.
+    assert error(functions("hvp")(p, v), oracle.hessian_product(p, v)) < 1e-9
+
+
+# ── hand tracking ────────────────────────────────────────────────────────────────────────────
+
+THETA = 26
+
+
+@functools.cache
+def _hand_model() -> dict[str, np.ndarray]:
+    """The bones, the skin and its triangles."""
+    directory = DATA / "hand" / "model"
+    bones = [line.split(":") for line in _lines(directory / "bones.txt")]
+    skin = [line.split(":") for line in _lines(directory / "vertices.txt")]
+    matrices = np.array([bone[2:34] for bone in bones], float).reshape(-1, 2, 4, 4)
+    weight = np.zeros((len(skin), len(bones)))
+    for vertex, fields in enumerate(skin):
+        pairs = np.array(fields[9 : 9 + 2 * int(fields[8])], float).reshape(-1, 2)
+        weight[vertex, pairs[:, 0].astype(int)] = pairs[:, 1]
+    parent = np.array([bone[1] for bone in bones], int)
+    return {
+        "parent": np.maximum(parent, 0),  # the first has none
+        "relative": matrices[:, 0],
+        "inverse": matrices[:, 1],
+        "base": np.array([[*fields[:3], 1] for fields in skin], float),
+        "weight": weight,
+    }
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").split()
+
+
+@functools.cache
+def _hand(path: str, complicated: bool) -> tuple[Problem, np.ndarray]:
+    numbers = np.array(_numbers(path))
+    n = int(numbers[0])
+    points, p = np.split(numbers[2:], [4 * n])
+    points = points.reshape(n, 4)
+    given = {**_hand_model(), "measured": points[:, 1:]}
+    where = points[:, 0].astype(int)
+    if not complicated:
+        return _model("hand_simple").bind(given, vertex=where), p
+    corner = [line.split(":") for line in _lines(DATA / "hand" / "model" / "triangles.txt")]
+    given["corner"] = np.array(corner, int)
+    return _model("hand_complicated").bind(given, triangle=where), p
+
+
+def _compressed(jacobian: np.ndarray) -> np.ndarray:
+    """Of the columns of the weights u only the point's own two, which stand first."""
+    rows, own = len(jacobian), jacobian.shape[1] - THETA
+    kept = [jacobian[[i], 2 * (i // 3) : 2 * (i // 3) + 2] for i in range(rows if own else 0)]
+    return np.hstack([*([np.vstack(kept)] if own else []), jacobian[:, own:]])
+
+
+hands = pytest.mark.parametrize(
+    ("path", "columns"),
+    [
+        ("hand/test.txt", "jacobian_6x26_col_major"),
+        ("hand/hand_complicated.txt", "jacobian_6x28_col_major"),
+    ],
+    ids=["simple", "complicated"],
+)
+
+
+@ways
+@hands
+def test_hand_has_the_published_residuals_and_jacobian(way: Any, path: str, columns: str) -> None:
+    problem, p = _hand(path, "complicated" in path)
+    wanted, functions = PUBLISHED[path], way(problem)
+    expected = np.reshape(wanted[columns], (-1, 6)).T
+    assert error(functions("residuals")(p), wanted["residual"]) < TOLERANCE
+    jacobian = np.reshape(functions("jac")(p), (6, len(p)))
+    assert error(_compressed(jacobian), expected) < TOLERANCE
+
+
+@hands
+def test_hand_has_the_published_jacobian_as_a_sparse_matrix(path: str, columns: str) -> None:
+    problem, p = _hand(path, "complicated" in path)
+    found = problem.jac_sparse(p)
+    expected = np.reshape(PUBLISHED[path][columns], (-1, 6)).T
+    assert error(_compressed(found.toarray()), expected) < TOLERANCE
+    # A shift along an axis moves that coordinate alone.
+    assert found.nnz == expected.size - 6 * 2
+
+
+@ways
+@pytest.mark.parametrize("kind", ["simple", "complicated"])
+def test_hand_has_the_computed_residuals(way: Any, kind: str) -> None:
+    path = f"hand/{kind}_small/hand1_t26_c100.txt"
+    problem, p = _hand(path, kind == "complicated")
+    wanted, functions = COMPUTED["hand"][path], way(problem)
+    assert len(p) == wanted["n_params"]
+    residuals = np.asarray(functions("residuals")(p))
+    assert error(residuals[:6], wanted["residual_first6"]) < TOLERANCE
+    assert error(np.ravel(functions("value")(p)), [wanted["sum_squares"]]) < TOLERANCE
+    v = np.cos(np.arange(len(p)))
+    along = Oracle(problem).change_of_cut(p, v)
+    assert error(functions("jvp")(p, v), along) < TOLERANCE
+    assert error(functions("grad")(p) @ v, 2 * residuals @ along) < TOLERANCE
+
+
+# ── the LSTM ─────────────────────────────────────────────────────────────────────────────────
+
+
+@functools.cache
+def _network(path: str) -> tuple[Problem, np.ndarray]:
+    numbers = _numbers(path)
+    layers, characters, bits = (int(number) for number in numbers[:3])
+    sizes = np.array([(8 * layers + 3) * bits, 2 * layers * bits])
+    p, state, x = np.split(np.array(numbers[3:]), np.cumsum(sizes))
+    x, state = x.reshape(characters, bits), state.reshape(layers, 2, bits)
+    return _model("lstm").bind(x=x, state=state), p
+
+
+def test_network_has_the_published_value_and_gradient() -> None:
+    path = "lstm/lstm_l2_c1024.txt"
+    problem, p = _network(path)
+    computed, value, gradient = COMPUTED["lstm"][path], problem.value(p), problem.grad(p)
+    assert len(p) == computed["n_params"]
+    assert round(value, 8) == PUBLISHED[path]["objective"]  # of which 8 digits are published
+    assert error(value, computed["objective"]) < TOLERANCE
+    assert error(gradient, PUBLISHED[path]["gradient"]) < TOLERANCE
+
+
+@ways
+def test_network_has_the_derivatives_of_complex_steps(way: Any) -> None:
+    """For the start of the text: step by step, the evaluator is slow."""
+    whole, p = _network("lstm/lstm_l2_c1024.txt")
+    problem = whole.rebind(x=whole.eval("x", p)[:9])
+    functions, oracle = way(problem), Oracle(problem)
+    v, some = np.cos(np.arange(len(p))), np.arange(3, len(p), 37)
+    gradient, product = functions("grad")(p), functions("hvp")(p, v)
+    assert error(gradient[some], oracle.gradient(p, some)) < TOLERANCE
+    assert error(product[some], oracle.hessian_product(p, v, some)) < 1e-10

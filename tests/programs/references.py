@@ -707,3 +707,82 @@ def cases(v):
     d[0], d[-1] = v.w[0], 2 * v.w[-1]
     d[1:-1] = v.w[2:] - 2 * v.w[1:-1] + v.w[:-2]
     return np.sum((d - v.y) ** 2)
+
+
+# ── functions of matrices ────────────────────────────────────────────────────────────────────
+
+
+def stacks(rng: np.random.Generator) -> Arrays:
+    a = rng.standard_normal((5, 3, 3))
+    return {
+        "A": a @ a.transpose(0, 2, 1) + np.eye(3),
+        "b": rng.standard_normal(3),
+        "B": rng.standard_normal((5, 3, 2)),
+        "C": rng.standard_normal((2, 3)),
+    }
+
+
+def matrix_functions(v):
+    m = v.A + v.W
+    x = np.linalg.solve(m, v.b + v.v)
+    y = np.linalg.solve(m[0].T, v.B[0])
+    t = v.C @ v.C.T + v.z[0] ** 2
+    one = m[0, 0, 0] * np.linalg.det(t)
+    total = np.sum(x**2) + np.sum(np.sin(y)) + np.sum(np.linalg.inv(m @ m)) + one
+    total += np.sum(np.log(np.linalg.det(m) ** 2)) + np.linalg.slogdet(t)[1]
+    return total - np.sum(np.linalg.cholesky(t)) + np.sum(v.z**2)
+
+
+CASES["matrix_functions"] = Case(stacks, matrix_functions)
+
+
+@case(X=(11, 3), y=(11,), g=np.arange(11) % 2)
+def matrices_by_index(v):
+    lower = np.tril(v.L)
+    p = lower @ lower.transpose(0, 2, 1) + (1 + v.t**2) * np.eye(3)
+    total = np.linalg.det(p[1])
+    for i, g in enumerate(v.g):
+        e = v.X[i] - v.mu[g]
+        if v.y[i] > 0:
+            total += np.linalg.slogdet(p[g])[1] + e @ np.linalg.solve(p[g], e)
+        else:
+            total += np.sum(np.linalg.inv(p[g]) @ e)
+        if i > 0:
+            total += v.y[i] * np.sum((np.linalg.inv(np.linalg.cholesky(p[0])) @ e) ** 2)
+    return total
+
+
+def singular(rng: np.random.Generator) -> Arrays:
+    a = rng.standard_normal((9, 2, 2))
+    a = a @ a.transpose(0, 2, 1) + np.eye(2)
+    a[3], a[8] = [[1, 2], [2, 4]], [[0, 0], [0, -1]]
+    ok = np.ones(9)
+    ok[[3, 8]] = 0
+    return {"A": a, "ok": ok}
+
+
+def branches_with_singular_matrices(v):
+    total = 0.0
+    for a, ok in zip(v.A, v.ok):
+        a = v.s * a
+        if ok:
+            total += np.sum(np.linalg.inv(a)) + np.linalg.slogdet(a)[1]
+            total += np.sum(np.linalg.cholesky(a))
+        else:
+            total += v.s**2
+    return total
+
+
+CASES["branches_with_singular_matrices"] = Case(singular, branches_with_singular_matrices)
+
+
+@case(y=(4, 1), H=(1, 2), A=(2, 2))
+def kalman_filter(v):
+    x, p, total = v.x0, np.eye(2), 0.0
+    for y in v.y:
+        x, p = v.A @ x, v.A @ p @ v.A.T + np.diag(np.exp(v.q))
+        s, e = v.H @ p @ v.H.T + np.diag(np.exp(v.r)), y - v.H @ x
+        total += np.linalg.slogdet(s)[1] + e @ np.linalg.solve(s, e)
+        gain = p @ v.H.T @ np.linalg.inv(s)
+        x, p = x + gain @ e, p - gain @ v.H @ p
+    return total / 2

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from tests.support.random_recurrences import recurrence
+
 Draw = Any
 
 LETTERS = {"n": "i", "d": "j", "k": "a", "m": "g"}  # the index that runs over a dim by default
@@ -35,7 +37,7 @@ GATHERS = {"k": ("c", "n"), "m": ("h", "n")}  # per dim: an index array into it,
 HEADER = """\
 dim k = 3
 data x[n], y[n], X[n, d], Y[m, n], s
-data c[n] in k, h[n] in m, off[m+1] in n+1
+data c[n] in k, h[n] in m, off[m+1] in n+1, tree[n] in n
 param w[d] init 0, b init 0, u[n] init 0, V[k, d] init 0, q[m] init 0, r[n, k] init 0
 """
 
@@ -77,6 +79,7 @@ class Example:
         n, m = sizes["n"], sizes["m"]
         found["c"] = rng.integers(0, 3, n)
         found["h"] = rng.integers(0, m, n) if m else np.zeros(n, int)
+        found["tree"] = np.maximum(np.arange(n) - 1 - rng.integers(0, 3, n), 0)
         found["off"] = np.sort(np.append(rng.integers(0, n + 1, m), n))
         return found
 
@@ -224,7 +227,9 @@ def _loop(draw: Draw, scope: Scope, name: str) -> tuple[str, str]:
 
 def definition(draw: Draw, name: str, tensors: dict[str, tuple[str, ...]]) -> tuple[str, tuple]:
     """One definition, and the dims of its axes (none for those nobody else should read)."""
-    form = draw(st.integers(0, 9))
+    form = draw(st.integers(0, 11))
+    if form >= 10:
+        return recurrence(draw, name, lambda indices: expression(draw, Scope(indices, tensors, 1)))
     if form == 0:
         dims = _choose(draw, ("k",), ("m",))
         array, over = GATHERS[dims[0]]
@@ -303,16 +308,22 @@ def examples(draw: Draw) -> Example:
     return Example(HEADER + "\n".join(lines) + "\n", sizes, draw(st.integers(0, 99)))
 
 
+def _marked(mark: str, text: str) -> str:
+    """The definitions with a mark on the last of them: those of a name share it."""
+    before, line, last = text.rpartition("\n")
+    return f"{before}{line}{mark} {last}"
+
+
 def _objective(draw: Draw, lines: list[str], defined: list) -> list[str]:
     marks = draw(st.integers(0, 3))
     name = defined[-1][0]
     if marks == 1:
-        lines[-1] = "model " + lines[-1]
+        lines[-1] = _marked("model", lines[-1])
     if marks == 2:
         loss = _choose(
             draw, "", "", " loss huber(1.0)", " loss cauchy(0.5)", " loss soft_l1(1.0) elementwise"
         )
-        lines[-1] = "residual " + lines[-1] + loss
+        lines[-1] = _marked("residual", lines[-1]) + loss
         return []
     terms = []
     for name, dims in defined[-2:]:

@@ -4,6 +4,7 @@ Value, slope and second derivative of compiled code are compared with mpmath, wh
 the plain meaning in many digits. Every form is written once in one line, and once with a line of
 its own for each part.
 """
+# ruff: noqa: E501 (the forms are rows of tables)
 
 import functools
 
