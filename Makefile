@@ -19,6 +19,7 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest -q -s tests/benchmarks
+	$(BIN)/python -m tests.benchmarks.gradbench --times
 
 # Run after a change of grammar/symopt.lark: parse tables made beforehand save a tenth of a second.
 grammar: $(STAMP)

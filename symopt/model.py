@@ -219,11 +219,11 @@ class Model:
             case "llvm":
                 return lowered.ir
 
-    def explain(self, *functions: str, **sizes: int) -> Explanation:
+    def explain(self, *functions: str, dtype: Any = "float64", **sizes: int) -> Explanation:
         """What is compiled for functions (`value`, `grad`, ...) where no data is bound.
 
-        Dims given as keywords or by default are compiled in. A problem explains what is compiled
-        for its data.
+        Dims given as keywords or by default are compiled in; arrays are of `dtype`. A problem
+        explains what is compiled for its data.
         """
         from symopt.explain import Sizes, explain
 
@@ -231,7 +231,7 @@ class Model:
             raise DataError(_no_dim(name, self.dims))
         dims = {n: dim.default for n, dim in self.dims.items() if dim.default is not None} | sizes
         fixed = self.fixed_by(dims, {})
-        return explain(self, functions, fixed, Sizes(dims))
+        return explain(self, functions, fixed, Sizes(dims), _precision(dtype))
 
     def derive(self, name: str, *, of: str | None = None) -> Any:
         """The derivative of the objective, or of definition `of`, as a SymPy expression.

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from symopt.certify.oracle import Oracle
 from symopt.certify.sweep import Known, all_points, integer, parts_at, slope_expressions, weights
-from symopt.nonfinite_text import Operation, Point, describe_element, describe_operation
+from symopt.nonfinite_text import (
+    Operation,
+    Point,
+    describe_element,
+    describe_matrix,
+    describe_operation,
+)
 from symopt.primitives.operators import select
 from symopt.primitives.record import Constant, Primitive
 from symopt.statements.evaluate import Values, evaluate_expression
@@ -122,6 +128,8 @@ class _Trace:
         statements = [s for s in self.program.statements if s.target == tensor]
         last = statements[-1]
         line = f"line {last.span.line}" if last.span else "a derivative"
+        if last.of_matrix:
+            return describe_matrix(last, place, line, what)
         loops = ", ".join(map(str, last.reduced))
         kind = "logsumexp" if last.reduction == "logsumexp" else last.reduction
         if not statements or not loops:

@@ -169,6 +169,23 @@ def _place(source: typed.Program, span: Span | None) -> str:
     return f" at {span.line}:{span.column}" if same else f" at {span}"
 
 
+def describe_matrix(statement: Statement, place: tuple[int, ...], line: str, what: str) -> str:
+    """Why a function of a finite matrix is not finite, and which matrix that is."""
+    result, fault = _FAULTS[statement.reduction]
+    known = {part.index: k for part, k in zip(statement.map, place, strict=True)}
+    around = (loop.index for loop in statement.around if loop.index in known)
+    at = ", ".join(f"{name} = {known[name]}" for name in around)
+    return f"the {result} in {line} is of a matrix {fault}{f', {at}' if at else ''}, in {what}"
+
+
+_FAULTS: Mapping[str, tuple[str, str]] = {
+    "inverse": ("inverse", "that is singular"),
+    "cholesky": ("Cholesky factor", "that is not positive definite"),
+    "determinant": ("determinant", "that is too large"),
+    "logdet": ("logarithm of a determinant", "whose determinant is not above 0"),
+}
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)

@@ -367,8 +367,13 @@ class Problem:
         """
         from symopt.nonfinite import explain  # slow, and of rare use
 
-        program = self.model.stages.program
-        return explain(program, self._oracle, self._calls.checked(p), function, v, u)
+        program, point = self.model.stages.program, self._calls.checked(p)
+        found = explain(program, self._oracle, point, function, v, u)
+        if found is None and self.dtype == np.float32:
+            value, gradient = self.value_and_grad(point)
+            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+                return "all is finite in float64: a number on the way is beyond those of float32"
+        return found
 
     # ── certification ────────────────────────────────────────────────────────────────────────
 

@@ -25,11 +25,16 @@ def minimize_arguments(problem: Problem) -> dict[str, Any]:
     def signed(function: Callable[..., Any]) -> Callable[..., Any]:
         return (lambda *args: -function(*args)) if problem.maximize else function
 
+    def vector(function: Callable[..., Any]) -> Callable[..., Any]:
+        if problem.dtype == np.float64:
+            return signed(function)
+        return signed(lambda *args: function(*args).astype(np.float64))  # SciPy has no other
+
     arguments: dict[str, Any] = {
         "fun": signed(problem.value),
-        "x0": problem.x0,
-        "jac": signed(problem.grad),
-        "hessp": signed(problem.hvp),
+        "x0": np.asarray(problem.x0, np.float64),
+        "jac": vector(problem.grad),
+        "hessp": vector(problem.hvp),
     }
     if np.isfinite(lower).any() or np.isfinite(upper).any():
         arguments["bounds"] = list(zip(lower, upper, strict=True))
@@ -40,17 +45,25 @@ def operator_of(problem: Problem, name: str, p: Any) -> LinearOperator:
     """The operator of a symmetric matrix, or of the Jacobian; the point is copied."""
     if name not in _OPERATORS:
         raise DataError(_unknown(name))
-    at = np.array(p, dtype=np.float64)
+    at = np.array(p, dtype=problem.dtype)
     if name == "jac":
         rows = len(problem.residuals(at))
         return _operator(
-            (rows, problem.n), lambda v: problem.jvp(at, v), lambda u: problem.vjp(at, u)
+            problem.dtype,
+            (rows, problem.n),
+            lambda v: problem.jvp(at, v),
+            lambda u: problem.vjp(at, u),
         )
     product = problem.hvp if name == "hess" else problem.gnvp
-    return _operator((problem.n, problem.n), lambda v: product(at, v), lambda v: product(at, v))
+    shape = problem.n, problem.n
+    return _operator(
+        problem.dtype, shape, lambda v: product(at, v), lambda v: product(at, v)
+    )
 
 
-def _operator(shape: tuple[int, int], forward: Any, backward: Any) -> LinearOperator:
+def _operator(
+    dtype: np.dtype[Any], shape: tuple[int, int], forward: Any, backward: Any
+) -> LinearOperator:
     from scipy.sparse.linalg import LinearOperator  # takes longer to import than all of ours
 
     make: Any = LinearOperator  # whose own class declares less than it takes
@@ -60,7 +73,7 @@ def _operator(shape: tuple[int, int], forward: Any, backward: Any) -> LinearOper
         rmatvec=backward,
         matmat=forward,
         rmatmat=backward,
-        dtype=np.dtype(np.float64),
+        dtype=dtype,
     )
 
 

@@ -64,7 +64,7 @@ def test_data_by_keyword_mapping_and_frame(line):
     [
         ({"x": [1, 2], "y": [1, 2], "n": 3}, "axis 0 of `x` must have size n = 3"),
         ({"x": [1, 2], "y": [1, 2], "n": 2.5}, "dim `n` must be a whole number, found 2.5"),
-        ({"x": [1, 2], "y": [1, 2], "dtype": "float32"}, "dtype='float32' is not supported"),
+        ({"x": [1, 2], "y": [1, 2], "dtype": "float16"}, "can be 'float64' or 'float32'"),
         ({"x": [1, 2], "y": [1, 2], "threads": 2}, "threads=2 is not supported"),
         ({"x": [1, 2], "y": [1, 2], "z": 1}, "`z` is not data or a dim"),
     ],

@@ -201,6 +201,23 @@ def test_recurrences():
     assert "in the gradient by a: its derivative by a is inf" in found
 
 
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        ("inv", "the inverse in line 3 is of a matrix that is singular, i = 1, in the value"),
+        ("cholesky", "Cholesky factor in line 3 is of a matrix that is not positive definite, i = 1"),
+        ("logdet", "line 3 is of a matrix whose determinant is not above 0, i = 1, in the value"),
+        ("det", "the inverse in line 3 is of a matrix that is singular, i = 1, in the gradient by s"),
+    ],
+)
+def test_functions_of_matrices(function, expected):
+    text = f"data A[m, d, d]\nparam s init 1\nz[i] = {function}(A[i] - s)\nminimize sum(z)"
+    matrices = np.array([[[2.0, 0.0], [0.0, 3.0]], [[2.0, 3.0], [3.0, 5.0]]])
+    found = explained(text, {"A": matrices})
+    assert found is not None
+    assert expected in found
+
+
 def test_finite_points_need_no_explanation():
     problem = symopt.parse("param s init 2\nminimize log(s)").bind()
     assert problem.explain_nonfinite(problem.x0) is None

@@ -89,6 +89,10 @@ class Probe:
             self._rows[name, kind] = self.along(function)
         return self._rows[name, kind]
 
+    @property
+    def _single(self) -> bool:
+        return self.problem.dtype == np.float32
+
     def products(self, matrix: Any) -> Array:
         """A matrix, dense or sparse, times each direction, in rows."""
         return np.asarray(matrix @ self.directions.T).T
@@ -97,8 +101,7 @@ class Probe:
         self, function: str, oracle: str, found: Any, wanted: Any, scale: Any, *axes: Axis
     ) -> Comparison:
         """A result beside the number that an exact oracle has for it."""
-        single = np.asarray(found).dtype == np.float32
-        tolerance = SINGLE if single else TOLERANCE
+        tolerance = SINGLE if self._single else TOLERANCE
         return compare(function, oracle, found, wanted, scale, axes, tolerance)
 
     def difference(self, function: Callable[[Array], Array]) -> Difference:
@@ -131,7 +134,7 @@ class Probe:
         if not np.isfinite(doubt).all() or doubt.max(initial=0.0) > _UNRESOLVED:
             return Comparison(function, DIFFERENCES, 0.0, 0.0, note="differences do not settle")
         tolerance = float(_ROOM * doubt.max(initial=0.0)) + _FLOOR
-        if np.asarray(found).dtype == np.float32:
+        if self._single:
             tolerance = max(tolerance, SINGLE)
         return compare(function, DIFFERENCES, found, wanted, scale, axes, tolerance)
 

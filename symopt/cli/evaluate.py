@@ -14,6 +14,7 @@ from symopt.diagnostics import DataError, ShapeError
 if TYPE_CHECKING:
     from symopt.model import Model
     from symopt.problem import Problem
+    from symopt.types import Precision
 
 _VALUE, _GRADIENT = "value", "gradient"
 
@@ -30,6 +31,7 @@ def command(
     data: tuple[str, ...],
     params: tuple[str, ...],
     dims: tuple[str, ...],
+    dtype: Precision,
     json_path: str | None,
 ) -> None:
     """Evaluate the program FILE at its start, or where --param says.
@@ -41,7 +43,7 @@ def command(
     model = load_program(file)
     if name is not None and name not in (_VALUE, _GRADIENT):
         check_known("definition", name, model.definitions)
-    problem = bind_program(model, data, dims)
+    problem = bind_program(model, data, dims, dtype)
     start = place_start(model, problem, params)
     point = problem.x0 if start is None else start
     with refusing(DataError, ShapeError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from symopt.cli.options import color_option, program_argument
+from symopt.cli.options import color_option, dtype_option, program_argument
 from symopt.cli.program import bind_program, check_known, load_program
 from symopt.cli.refusal import refusing
 from symopt.diagnostics import DataError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from symopt.explain import Explanation
     from symopt.model import Model
+    from symopt.types import Precision
 
 
 @click.command("explain", short_help="Show what was compiled: operations, passes, rewrites.")
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     help="Data file, as for `symopt fit`; then everything is as it is compiled for these data.",
 )
 @click.option("--dim", "dims", multiple=True, metavar="NAME=SIZE", help="Size of a dim.")
+@dtype_option
 @click.option("--verbose", "-v", is_flag=True, help="All there is to say about each function.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the facts; - instead of text.")
 @color_option
@@ -41,6 +43,7 @@ def command(
     functions: str | None,
     data: tuple[str, ...],
     dims: tuple[str, ...],
+    dtype: Precision,
     verbose: bool,
     json_path: str | None,
 ) -> None:
@@ -52,7 +55,7 @@ def command(
     that are left open. Stable forms that replace what is written are listed with their places.
     """
     names = [name.strip() for name in functions.split(",")] if functions else []
-    explanation = _explain(load_program(file), names, data, dims)
+    explanation = _explain(load_program(file), names, data, dims, dtype)
     if json_path != "-":
         _print(explanation, details=verbose or bool(names))
     if json_path is not None:
@@ -63,14 +66,18 @@ def command(
 
 
 def _explain(
-    model: Model, names: Sequence[str], data: Sequence[str], dims: Sequence[str]
+    model: Model,
+    names: Sequence[str],
+    data: Sequence[str],
+    dims: Sequence[str],
+    dtype: Precision,
 ) -> Explanation:
     """Of what is compiled for the data; without any, of what sizes known by name make of it."""
     sizes = {} if data else _sizes(model, dims)
     with refusing(DataError):
         if data or _complete(model, sizes):
-            return bind_program(model, data, dims).explain(*names)
-        return model.explain(*names, **sizes)
+            return bind_program(model, data, dims, dtype).explain(*names)
+        return model.explain(*names, dtype=dtype, **sizes)
 
 
 def _complete(model: Model, sizes: dict[str, int]) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
     from symopt.problem import Problem
+    from symopt.types import Precision
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
@@ -43,6 +44,7 @@ def command(
     data: tuple[str, ...],
     params: tuple[str, ...],
     dims: tuple[str, ...],
+    dtype: Precision,
     fixed: tuple[str, ...],
     method: str | None,
     max_iter: int | None,
@@ -57,7 +59,7 @@ def command(
     Exits with 1 when the run did not converge.
     """
     model = load_program(file)
-    problem = bind_program(model, data, dims)
+    problem = bind_program(model, data, dims, dtype)
     start = place_start(model, problem, params, seed)
     settings = {"x0": start, "fixed": fixed, "max_iter": max_iter, "tol": tol, "seed": seed}
     result, remarks = _run(problem, method, settings, model.name, quiet)

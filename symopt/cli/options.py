@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from symopt.types import PRECISIONS
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,9 +40,20 @@ def program_argument(command: F) -> F:
     )(command)
 
 
+def dtype_option(command: F) -> F:
+    """`--dtype`: what is computed in."""
+    return click.option(
+        "--dtype",
+        type=click.Choice(PRECISIONS),
+        default=PRECISIONS[0],
+        help="Precision of data and of all arrays computed.",
+    )(command)
+
+
 def binding_options(command: F) -> F:
-    """`--data`, `--param` and `--dim`: what a program is bound to."""
+    """`--data`, `--param`, `--dim` and `--dtype`: what a program is bound to."""
     for option in (
+        dtype_option,
         click.option(
             "--dim",
             "dims",

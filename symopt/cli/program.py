@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from symopt.model import Model
     from symopt.problem import Problem
+    from symopt.types import Precision
 
     Vector = NDArray[np.float64]
 
@@ -42,13 +43,16 @@ def load_program(file: str) -> Model:
     return model
 
 
-def bind_program(model: Model, data: Sequence[str], dims: Sequence[str]) -> Problem:
+def bind_program(
+    model: Model, data: Sequence[str], dims: Sequence[str], dtype: Precision
+) -> Problem:
     """The model with the data and dims of the options."""
     from symopt.cli.data import gather_data
 
     sizes = parse_sizes(model, dims)
+    options = {} if dtype == "float64" else {"dtype": dtype}
     with refusing(DataError, ShapeError):
-        return model.bind(gather_data(model.data, data), **sizes)
+        return model.bind(gather_data(model.data, data), **sizes, **options)
 
 
 def parse_sizes(model: Model, dims: Sequence[str]) -> dict[str, int]:

@@ -22,24 +22,24 @@ from symopt.typed.ranges import greatest
 from symopt.types import index
 
 
-def with_names(program: Program, params: Iterable[str]) -> Program:
+def with_names(program: Program, params: Iterable[str], least: int = 1) -> Program:
     """The program with a definition for each function inside an expression, and for what it is of.
 
-    Only in statements without a sum, so that nothing takes more room than what it is part of.
+    These have to be changed by so many reads at `least`. Only in statements without a sum, so that nothing takes more room than what it is part of.
     """
     active = depending_on(program, params)
     tensors = dict(program.tensors)
     statements: list[Statement] = []
     for statement in program.statements:
         if statement.reduction == "=" and not statement.reduced:
-            statements.extend(_named_parts(statement, active, tensors))
+            statements.extend(_named_parts(statement, active, tensors, least))
         else:
             statements.append(statement)
     return replace(program, statements=tuple(statements), tensors=tensors)
 
 
 def _named_parts(
-    statement: Statement, active: set[str], tensors: dict[str, Tensor]
+    statement: Statement, active: set[str], tensors: dict[str, Tensor], least: int
 ) -> list[Statement]:
     moving = {read.symbol for read in statement.reads if read.tensor in active}
     known: dict[sympy.Expr, frozenset[sympy.Expr]] = {}
@@ -54,7 +54,7 @@ def _named_parts(
             known[node] = frozenset({node})
     inside = _arguments(order, statement.expression)
     for node in order[:-1]:
-        if node not in inside or not known[node] or isinstance(node, sympy.Symbol):
+        if node not in inside or len(known[node]) < least or isinstance(node, sympy.Symbol):
             continue
         expression = replaced(node, names)
         part = _part(statement, expression, reads, tensors)

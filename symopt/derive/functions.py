@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from symopt.derive.activity import leading_to
 from symopt.derive.elements import element_loops
+from symopt.derive.elementary import with_names
 from symopt.derive.reverse import adjoint
 from symopt.derive.shared_inverses import share_inverses
 from symopt.derive.simplify import drop_dead
@@ -117,7 +118,9 @@ def _gradient(task: Task, program: Program, *, direct: bool = False) -> Program:
 
 def grad(task: Task) -> Program:
     """The gradient, parameter by parameter."""
-    return _asking(_gradient(task, task.program), task, task.params, ".bar")
+    # What changes by a single read has nothing in common with others: it is left in its place.
+    named = with_names(task.program, task.params, least=2)
+    return _asking(_gradient(task, named), task, task.params, ".bar")
 
 
 def value_and_grad(task: Task) -> Program:
@@ -129,7 +132,6 @@ def value_and_grad(task: Task) -> Program:
 
 def hvp(task: Task) -> Program:
     """The Hessian times a direction: the tangent of the adjoint."""
-    from symopt.derive.elementary import with_names
     from symopt.derive.forward import directional
 
     task = replace(task, program=with_names(task.program, task.params))
@@ -241,7 +243,6 @@ def _loss_adjoint(task: Task, program: Program, *, direct: bool = False) -> Prog
 def gnvp(task: Task) -> Program:
     """Jᵀ ∇²l J times a direction: tangent to the cut, ∇²l there, adjoint from the cut."""
     from symopt.derive.curvature import positive_curvature
-    from symopt.derive.elementary import with_names
     from symopt.derive.forward import directional
 
     task = replace(task, program=with_names(task.program, task.params))

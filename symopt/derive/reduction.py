@@ -102,21 +102,29 @@ def _steps_weight(
     shape = tuple(greatest(part, ranges, below) + 1 for part in place)
     made: list[Statement] = []
     found: list[Read] = []
+    term = statement.expression
+    pool = statement.reads
+    if not isinstance(term, sympy.Symbol):
+        name = f"{statement.target}.factor.{suffix}"
+        tensors[name] = Tensor(name, shape, Role.COMPUTED)
+        made.append(Statement(name, place, loops, "=", term, pool, span=statement.span))
+        pool = (read_of(name, place),)
+        term = pool[0].symbol
     for side, end, ahead in (("left", loop.lower, -1), ("right", loop.upper - 1, 1)):
         name = f"{statement.target}.{side}.{suffix}"
         there = index(loop.index) + ahead - loop.lower
         moved = {loop.index: atom(Clamp(there, loop.upper - loop.lower)) + loop.lower}
-        reads = {read.symbol: moved_read(read, moved) for read in statement.reads}
-        factor = replaced(statement.expression, {s: read.symbol for s, read in reads.items()})
+        reads = {read.symbol: moved_read(read, moved) for read in pool}
+        factor = replaced(term, {s: read.symbol for s, read in reads.items()})
         so_far = read_of(name, tuple(part.substitute(moved) for part in place))
         here, last = count_of(index(loop.index)), count_of(end)
         body = operators.select(
             operators.equal(here.symbol, last.symbol), operators.ONE, so_far.symbol * factor
         )
-        pool = (*reads.values(), so_far, here, last)
+        used = used_reads(body, (*reads.values(), so_far, here, last))
         made.append(
             Statement(
-                name, place, loops, "=", body, used_reads(body, pool),
+                name, place, loops, "=", body, used,
                 steps=(Step(f"{name}.steps", ahead > 0),), span=statement.span,
             )  # fmt: skip
         )
@@ -125,7 +133,7 @@ def _steps_weight(
     left, right = found
     return Weight(
         statement, (left, right), left.symbol * right.symbol, before=tuple(made),
-        tensors=tuple(tensors[read.tensor or ""] for read in found),
+        tensors=tuple(tensors[one.target] for one in made),
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ def describe_explanation(explanation: Explanation) -> dict[str, object]:
         "sizes": dict(fixed.sizes),
         "index_arrays": [name for name, _, _ in fixed.entries],
         "processor": asdict(explanation.cpu),
+        "dtype": explanation.precision,
         "stable_forms": [
             {
                 "place": str(r.span),

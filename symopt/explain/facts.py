@@ -33,7 +33,7 @@ from symopt.statements.hoist import Hoisted
 from symopt.typed.program import Rewrite
 from symopt.types import Precision, Range
 
-_DOUBLE = 8  # bytes
+_DOUBLE, _SINGLE = 8, 4  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,4 +339,5 @@ def _bytes(buffer: Buffer, kernel: Kernel) -> Formula:
     room = ONE
     for extent in buffer.shape:
         room = room * size(extent)
-    return room * number(_DOUBLE * kernel.copies(buffer.name))
+    each = _SINGLE if kernel.is_single(buffer.name) else _DOUBLE
+    return room * number(each * kernel.copies(buffer.name))

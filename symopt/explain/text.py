@@ -40,6 +40,7 @@ def overview_lines(explanation: Explanation) -> Iterator[str]:
     yield explanation.program
     yield _labelled("compiled in", ", ".join(inside) or "no sizes")
     yield _labelled("left open", ", ".join(open_sizes) or "nothing")
+    yield _labelled("arrays of", explanation.precision)
     features = {
         "fused multiply-add": explanation.cpu.fma,
         "scaling by powers of two (AVX-512)": explanation.cpu.scalef,

@@ -125,9 +125,7 @@ def _aside(kernel: Kernel, gathered: frozenset[str]) -> Kernel:
     for name, aside in names.items():
         buffer = kernel.buffers[name]
         buffers[aside] = Buffer(aside, buffer.shape, Storage.WORKSPACE)
-        loops = tuple(
-            Range(f"axis{k}", constant(0), size) for k, size in enumerate(buffer.shape)
-        )
+        loops = tuple(Range(f"axis{k}", constant(0), size) for k, size in enumerate(buffer.shape))
         place = tuple(index(loop.index) for loop in loops)
         read = read_of(aside, place)
         nodes.append(Update(name, place, loops, "=", read.symbol, (read,), first=True))

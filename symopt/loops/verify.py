@@ -52,6 +52,7 @@ class _Check:
     read: set[str] = field(default_factory=set)  # of the buffers not local, those read so far
     indices: set[str] = field(default_factory=set)  # that run at this point
     inside: Pass | None = None
+    fresh: set[str] = field(default_factory=set)  # buffers that nothing filled
     places: set[tuple[str, tuple[Integer, ...]]] = field(default_factory=set)  # written so far
     stepwise: frozenset[str] = frozenset()  # buffers that the steps at hand write
     begun: set[str] = field(default_factory=set)  # buffers the pass at hand has written
@@ -203,12 +204,14 @@ class _Check:
             assert self.inside or name not in self.read, f"{name} is written after it was read"
             self.begun.add(name)
             if node.first:
-                other = (name, node.place) not in self.places  # of steps that are written out
+                # Steps that are written out have an update for each of their points.
+                other = name in self.fresh and (name, node.place) not in self.places
                 new = name in self.stepwise or name not in self.ready or other
                 assert new, f"{name} is not new when it is first written"
                 assert node.reduction not in ("max", "min"), f"{name} needs a start to compare with"
             else:
                 assert name in self.ready, f"{name} is combined with nothing"
+        self.fresh.update(name for name in targets if node.first and name not in self.ready)
         self.ready.update(targets)
         self.places.update((name, node.place) for name in targets)
         if node.winner is not None:

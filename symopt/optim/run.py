@@ -15,6 +15,7 @@ from symopt.optim.callables import Objective, VectorLike
 from symopt.optim.methods import METHODS, default_method, find_method, option_names
 from symopt.optim.optimizer import Method, Optimizer, Stopping
 from symopt.optim.problem import Mask, Problem, SeededStart, Vector
+from symopt.optim.single import as_seen, in_double
 from symopt.optim.working import WorkingProblem
 
 MethodLike: TypeAlias = str | Optimizer[Any] | None
@@ -46,8 +47,8 @@ def prepare(
     options: Mapping[str, object],
 ) -> Run:
     """The run, or the `DataError` that says what cannot be done."""
-    sized = _sized(problem, x0)
-    start = _start(sized, x0, seed)
+    sized = in_double(_sized(problem, x0))
+    start = as_seen(sized, _start(sized, x0, seed))
     free = ~_fixed_mask(sized, fixed)
     working = WorkingProblem(sized, _inside(sized, start, free), free)
     optimizer = _optimizer(method, sized, options)

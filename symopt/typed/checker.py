@@ -8,7 +8,7 @@ from symopt.diagnostics import Diagnostic, Report
 from symopt.source import Span
 from symopt.syntax import tree
 from symopt.typed import errors
-from symopt.typed.components import components
+from symopt.typed.components import turns
 from symopt.typed.declarations import declare_data, declare_param, set_default
 from symopt.typed.definitions import define
 from symopt.typed.elaborate import Elaborator
@@ -64,7 +64,7 @@ def check(
     announce_functions(unit, file, imports)
     objective: tree.Objective | None = None
     sample: str | None = None
-    parts = components((*file.statements, *imports.functions))
+    parts = turns((*file.statements, *imports.functions))
     for statement in file.statements:
         match statement:
             case tree.DimDeclaration():
@@ -78,11 +78,11 @@ def check(
                 if dim not in unit.scope.dims:
                     unit.report.add(errors.unknown_dim(dim, span, unit.scope.dims))
             case tree.Definition():
-                together = parts.get(id(statement), ())
-                if not together:
-                    define(unit, statement)
-                elif statement is together[-1]:
-                    define_together(unit, together)
+                for part in parts.get(id(statement), ()):
+                    if part.together:
+                        define_together(unit, part.definitions)
+                    else:
+                        define(unit, part.definitions[0])
             case tree.FunctionDefinition():
                 define_function(unit, statement)
             case tree.Import():

@@ -1,6 +1,7 @@
 """Definitions that belong together: the cases of one name, and those that need each other.
 
-They are taken up as one, where the last of them stands, and may use each other before that.
+They are taken up as one, where the last of them stands, and may use each other before that. So
+what stands among them and uses one is taken up there, too.
 """
 
 from __future__ import annotations
@@ -15,25 +16,56 @@ from symopt.typed.walk import Node, children
 Key = TypeVar("Key")
 
 
-def components(statements: Iterable[tree.Statement]) -> dict[int, tuple[tree.Definition, ...]]:
-    """For each definition that belongs to several, or to itself, by identity: all of them."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Definitions that are taken up as one: `together`, or a single one by itself."""
+
+    definitions: tuple[tree.Definition, ...]
+    together: bool
+
+    @property
+    def first(self) -> int:
+        return self.definitions[0].span.start
+
+    @property
+    def last(self) -> int:
+        return self.definitions[-1].span.start
+
+
+def turns(statements: Iterable[tree.Statement]) -> dict[int, tuple[Part, ...]]:
+    """For each definition, by identity, what is taken up where it stands, in order.
+
+    That is what it completes: definitions that belong together wait for the last of them, and what
+    stands among them and uses one waits, too.
+    """
     kept = tuple(statements)
-    definitions = [s for s in kept if isinstance(s, tree.Definition)]
     by_name: dict[str, list[tree.Definition]] = {}
-    for definition in definitions:
-        by_name.setdefault(definition.name, []).append(definition)
+    for statement in kept:
+        if isinstance(statement, tree.Definition):
+            by_name.setdefault(statement.name, []).append(statement)
     inside = _names_in_functions(kept)
-    needs = {
-        name: {used for d in own for used in _used(d, inside) if used in by_name}
-        for name, own in by_name.items()
+    used = {
+        id(d): {name for name in _used(d, inside) if name in by_name}
+        for own in by_name.values()
+        for d in own
     }
-    found: dict[int, tuple[tree.Definition, ...]] = {}
+    needs = {name: set().union(*(used[id(d)] for d in own)) for name, own in by_name.items()}
+    found: dict[int, list[Part]] = {}
+    parts: dict[str, list[tuple[Part, tree.Definition]]] = {}  # by name, and where taken up
     for names in strong_components(tuple(by_name), needs):
-        chosen = (d for name in names for d in by_name[name])
-        own = sorted(chosen, key=lambda definition: definition.span.start)
-        if len(names) > 1 or _is_recurrent(own, needs) or _by_cases(own):
-            found.update({id(definition): tuple(own) for definition in own})
-    return found
+        own = sorted((d for name in names for d in by_name[name]), key=lambda d: d.span.start)
+        together = len(names) > 1 or _is_recurrent(own, needs) or _by_cases(own)
+        for chosen in [own] if together else [[d] for d in own]:
+            part = Part(tuple(chosen), together)
+            turn = chosen[-1]
+            for name in set().union(*(used[id(d)] for d in chosen)) - set(names):
+                for other, there in parts[name]:
+                    if other.first < part.last and there.span.start > turn.span.start:
+                        turn = there
+            found.setdefault(id(turn), []).append(part)
+            for name in names:
+                parts.setdefault(name, []).append((part, turn))
+    return {turn: tuple(chosen) for turn, chosen in found.items()}
 
 
 def _is_recurrent(own: Sequence[tree.Definition], needs: Mapping[str, set[str]]) -> bool:

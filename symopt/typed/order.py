@@ -22,7 +22,10 @@ from symopt.typed.reads import parts
 from symopt.types import Clamp, Entry, Integer, Range, Step, atom, constant, index
 
 # When what is read was written: the step before the reader's (or one before that), and so on.
-Distance = Literal["before", "not after", "same", "not before", "after", "in data", "unknown"]
+Distance = Literal[
+    "before", "not after", "same", "not before", "after", "never", "in data", "unknown"
+]
+_DEFINITE: tuple[Distance, ...] = ("before", "after", "same", "not after", "not before", "in data")
 _EARLIER, _LATER = frozenset({"before", "not after"}), frozenset({"after", "not before"})
 
 
@@ -140,7 +143,7 @@ class _Ordering:
                         continue
                     levels = range(len(reader.steps)) if same_only else ()
                     ways = {_way(reader, writer, access, level) for level in levels}
-                    if ways & {"before", "after", "in data"}:
+                    if ways & {"before", "after", "never", "in data"}:
                         continue
                     if not self.apart(reader, writer, access):
                         found.append(_Edge(reader, writer, access))
@@ -168,15 +171,16 @@ class _Ordering:
         for loop in first.definition.axes:
             if loop.index in taken:
                 continue
-            loops = self.step_loops(members, edges, first, loop.index)
-            if loops is None or not self.outermost(members, loops):
-                continue
-            differs = self.mismatch(members, loops)
-            mismatch = mismatch or differs
-            stepped = None if differs else self.with_step(members, edges, loops)
-            if stepped is not None:
-                yield from self.of(stepped, level + 1)
-                return
+            for axis in _axes_of(first.definition, loop.index):
+                loops = self.step_loops(members, edges, first, axis)
+                if loops is None or not self.outermost(members, loops):
+                    continue
+                differs = self.mismatch(members, loops)
+                mismatch = mismatch or differs
+                stepped = None if differs else self.with_step(members, edges, loops)
+                if stepped is not None:
+                    yield from self.of(stepped, level + 1)
+                    return
         names = [m.definition.name for m in members if not m.definition.auxiliary]
         name, spans = (names or ["~"])[0], tuple(dict.fromkeys(e.access.span for e in edges))
         if not any(member.definition.axes for member in members):
@@ -187,12 +191,9 @@ class _Ordering:
         )
 
     def step_loops(
-        self, members: list[_Member], edges: list[_Edge], first: _Member, name: str
+        self, members: list[_Member], edges: list[_Edge], first: _Member, axis: int
     ) -> dict[int, str] | None:
-        """The loop of every definition that keeps step with a loop of the first: by its reads."""
-        axis = _axis_of(first.definition, name)
-        if axis is None:
-            return None
+        """The loop of every definition that keeps step with an axis of the first: by its reads."""
         axes = {first.definition.name: axis}
         loops: dict[int, str] = {}
         pending = list(members)
@@ -208,8 +209,8 @@ class _Ordering:
             if loop is None:
                 return None
             loops[member.number] = loop
-            own = _axis_of(member.definition, loop)
-            if own is None or axes.setdefault(member.definition.name, own) != own:
+            own = _axes_of(member.definition, loop)
+            if not own or axes.setdefault(member.definition.name, own[0]) not in own:
                 return None
         return loops
 
@@ -264,8 +265,10 @@ class _Ordering:
             way = _way(reader, writer, access, level)
             if way == "unknown":
                 return None
+            if way == "never":
+                continue
             if way == "in data":
-                place = _step_of(writer, access, level)
+                place = _steps_of(writer, access, level)[0]
                 checks.setdefault(reader.number, []).append((place, access))
             ways.add(way)
         if (ways & _EARLIER and ways & _LATER) or ways <= {"same"}:
@@ -275,8 +278,22 @@ class _Ordering:
 
 
 def _way(reader: _Member, writer: _Member, access: _Access, level: int) -> Distance:
-    """When what is read was written, in terms of one of the steps that are shared."""
-    place, ranges = _step_of(writer, access, level), _ranges(reader, access.loops)
+    """When what is read was written, in terms of one of the steps that are shared.
+
+    A step that is on several axes (`L[j, j]`) is known by any of them.
+    """
+    ways = {_way_at(place, reader, access, level) for place in _steps_of(writer, access, level)}
+    if ways >= {"before", "after"} or ("same" in ways and ways & {"before", "after"}):
+        return "never"
+    for way in _DEFINITE:
+        if way in ways:
+            return way
+    return "unknown"
+
+
+def _way_at(place: Integer, reader: _Member, access: _Access, level: int) -> Distance:
+    """When the step at a place was, seen from the reader's."""
+    ranges = _ranges(reader, access.loops)
     for inner, (name, _) in enumerate(reader.steps):
         if inner > level:  # a loop like any other, seen from here
             loop = reader.loop(name)
@@ -305,13 +322,12 @@ def _ranges(member: _Member, loops: Sequence[Range]) -> dict[str, Range]:
     }
 
 
-def _step_of(writer: _Member, access: _Access, level: int) -> Integer:
-    """The step at which what is read was written."""
+def _steps_of(writer: _Member, access: _Access, level: int) -> tuple[Integer, ...]:
+    """The step at which what is read was written, by each axis that has it."""
     name, _ = writer.steps[level]
-    for there, written in zip(access.place, writer.definition.target, strict=True):
-        if name in written.indices:
-            return there - (written - index(name))
-    raise AssertionError("a step that its target does not see")
+    axes = _axes_of(writer.definition, name)
+    target = writer.definition.target
+    return tuple(access.place[axis] - (target[axis] - index(name)) for axis in axes)
 
 
 def _checked(member: _Member, backward: bool, checks: Sequence[tuple[Integer, _Access]]) -> _Member:
@@ -326,13 +342,14 @@ def _checked(member: _Member, backward: bool, checks: Sequence[tuple[Integer, _A
     return replace(member, steps=steps, earlier=member.earlier + earlier)
 
 
-def _axis_of(definition: Definition, name: str) -> int | None:
-    """The axis of the target that a loop alone runs along, at a distance that is fixed."""
+def _axes_of(definition: Definition, name: str) -> tuple[int, ...]:
+    """The axes of the target that a loop alone runs along, at a distance that is fixed."""
+    found: list[int] = []
     for axis, place in enumerate(definition.target):
         rest = place - index(name)
         if name in place.indices and not rest.indices and not rest.tensors:
-            return axis
-    return None
+            found.append(axis)
+    return tuple(found)
 
 
 def _plain(place: Integer) -> Integer:

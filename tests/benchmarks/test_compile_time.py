@@ -106,4 +106,4 @@ def test_cold_to_the_first_derivative(
     bytecode = tmp_path_factory.getbasetemp() / "bytecode"
     best = min(float(_output(script, bytecode)) for _ in range(REPEATS))
     print(f"\n{name:28} import, load, bind and {function}: {best:.2f} s", end="")
-    assert best < 1.5
+    assert best < (2.5 if function == "jac_sparse" else 1.5)  # SciPy's sparse matrices take time

@@ -106,4 +106,4 @@ def test_a_sample_may_choose_where_it_writes_in_its_own_row() -> None:
 def test_an_extremum_writes_its_winner_too() -> None:
     text = "data X[n, d]\nparam b init 0\nt[i] = max(X[i, j] * b for j)\nminimize sum(t)"
     statement = statements_of(text).statements[0]
-    assert written(statement) == ("t", "t.winner")
+    assert statement.written == ("t", "t.winner")

@@ -66,7 +66,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "long":
         monkeypatch.setattr(functions, "_FEW", -1)
     if request.param == "without entry":
-        monkeypatch.setattr(functions, "entry", lambda: None)
+        monkeypatch.setattr(functions, "entry", lambda single: None)
     return request.param
 
 

@@ -95,8 +95,8 @@ def test_memory_is_read_every_time() -> None:
         text.load("%p", "double", True).text,
         text.load_block("%p", "double", Value("%m", "i1", True), A).text,
         text.load_block("%p", "double", Value("%m", "i1", True), A).text,
-        text.load_part("%p", 4).text,
-        text.load_part("%p", 4).text,
+        text.load_part("%p", "double", 4).text,
+        text.load_part("%p", "double", 4).text,
     }
     assert len(loads) == 6
 
@@ -160,10 +160,10 @@ def test_functions_of_our_own_are_written_once() -> None:
 
 def test_parts_of_vectors() -> None:
     text = FunctionText(8)
-    low, high = text.load_part("%p", 4), text.load_part("%q", 4)
+    low, high = text.load_part("%p", "double", 4), text.load_part("%q", "double", 4)
     whole = text.joined(low, high, 4)
     assert text.lines[-1].endswith("<8 x i32> <" + ", ".join(f"i32 {k}" for k in range(8)) + ">")
-    text.padded(text.load_part("%p", 3), 3, 4)
+    text.padded(text.load_part("%p", "double", 3), 3, 4)
     assert text.lines[-1].endswith("<i32 0, i32 1, i32 2, i32 poison>")
     text.store_part(whole, 4, 3, "%r")
     assert text.lines[-2].endswith("<i32 4, i32 5, i32 6>")

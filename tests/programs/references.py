@@ -701,6 +701,19 @@ def layers_and_steps(v):
     return total
 
 
+def coordinates(rng: np.random.Generator) -> Arrays:
+    return {"x": np.sort(rng.standard_normal(6)), "y": rng.standard_normal(6)}
+
+
+def factor_by_columns(v):
+    K = v.a**2 * np.exp(-((v.x[:, None] - v.x) ** 2) / v.l**2) + np.eye(6)
+    L = np.linalg.cholesky(K)
+    return np.sum(np.linalg.solve(L, v.y) ** 2) / 2 + np.sum(np.log(np.diag(L)))
+
+
+CASES["factor_by_columns"] = Case(coordinates, factor_by_columns)
+
+
 @case(y=(8,))
 def cases(v):
     d = np.empty(8)
@@ -763,7 +776,7 @@ def singular(rng: np.random.Generator) -> Arrays:
 
 def branches_with_singular_matrices(v):
     total = 0.0
-    for a, ok in zip(v.A, v.ok):
+    for a, ok in zip(v.A, v.ok, strict=True):
         a = v.s * a
         if ok:
             total += np.sum(np.linalg.inv(a)) + np.linalg.slogdet(a)[1]

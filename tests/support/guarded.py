@@ -56,27 +56,27 @@ minimize sum(cross_entropy(z, label))
 
 
 class _Allocator:
-    """Gives arrays of doubles that end, or begin, at a protected page."""
+    """Gives arrays that end, or begin, at a protected page."""
 
     def __init__(self) -> None:
         self.side = ENDS
         self._protect = ctypes.CDLL(None).mprotect
         self._protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 
-    def zeros(self, count: int) -> np.ndarray:
-        size, page = 8 * max(count, 1), mmap.PAGESIZE
+    def zeros(self, count: int, dtype: Any = np.float64) -> np.ndarray:
+        size, page = np.dtype(dtype).itemsize * max(count, 1), mmap.PAGESIZE
         pages = -(-size // page)
         whole = np.frombuffer(mmap.mmap(-1, (pages + 2) * page), dtype=np.uint8)
         for beyond in (0, (pages + 1) * page):
             failed = self._protect(whole.ctypes.data + beyond, page, 0)
             assert not failed, "the page cannot be protected"
         start = page if self.side == BEGINS else (pages + 1) * page - size
-        return whole[start : start + size].view(np.float64)
+        return whole[start : start + size].view(dtype)
 
     def copy(self, array: np.ndarray) -> np.ndarray:
         if array.dtype.kind != "f" or not array.size:
             return array
-        room = self.zeros(array.size)
+        room = self.zeros(array.size, array.dtype)
         room[:] = array.ravel()
         return room.reshape(array.shape)
 
@@ -95,7 +95,7 @@ def _data(n: int, d: int) -> dict[str, np.ndarray]:
 
 def _calls(problem: Problem, memory: _Allocator) -> Iterator[tuple[str, Any, Any]]:
     """Names of functions, their results, and the same in arrays of the caller's."""
-    p = memory.copy(np.random.default_rng(1).normal(size=problem.n))
+    p = memory.copy(np.random.default_rng(1).normal(size=problem.n).astype(problem.dtype))
     value, gradient = problem.value_and_grad(p)
     out = memory.copy(np.zeros_like(gradient))
     again = problem.value_and_grad(p, out=out)
@@ -107,7 +107,7 @@ def _calls(problem: Problem, memory: _Allocator) -> Iterator[tuple[str, Any, Any
         yield "residuals_and_jac", *(np.hstack([r[:, None], j]) for r, j in (found, again))
 
 
-def main(widths: list[int], lanes: int) -> None:
+def main(widths: list[int], lanes: int, dtype: str) -> None:
     """Runs everything; says what it is about to do, so that the last line names what failed."""
     memory = _Allocator()
     symopt.calls.aligned_zeros = symopt.native.function.aligned_zeros = memory.zeros
@@ -119,15 +119,20 @@ def main(widths: list[int], lanes: int) -> None:
                 for memory.side in (ENDS, BEGINS):
                     print(f"{name}: d = {d}, n = {n}, {memory.side}", flush=True)
                     data = _data(n, d)
-                    given = {one: memory.copy(data[one]) for one in model.data}
-                    problem = model.bind(given, **sizes)
+                    given = {one: data[one] for one in model.data}
+                    given = {
+                        one: memory.copy(array.astype(dtype) if array.dtype.kind == "f" else array)
+                        for one, array in given.items()
+                    }
+                    problem = model.bind(given, dtype=dtype, **sizes)
                     for function, found, again in _calls(problem, memory):
                         assert np.array_equal(found, again), function
 
 
-def run_guarded(widths: list[int], lanes: int) -> str:
+def run_guarded(widths: list[int], lanes: int, dtype: str = "float64") -> str:
     """What went wrong where rows are so wide: the case at hand, and how the process ended."""
-    command = [sys.executable, "-m", "tests.support.guarded", str(lanes), *map(str, widths)]
+    numbers = [str(lanes), *map(str, widths)]
+    command = [sys.executable, "-m", "tests.support.guarded", dtype, *numbers]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=False)
     if not done.returncode:
@@ -138,4 +143,4 @@ def run_guarded(widths: list[int], lanes: int) -> str:
 
 if __name__ == "__main__":
     faulthandler.enable()
-    main([int(width) for width in sys.argv[2:]], int(sys.argv[1]))
+    main([int(width) for width in sys.argv[3:]], int(sys.argv[2]), sys.argv[1])

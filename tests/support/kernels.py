@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from symopt.loops.options import Options
 from symopt.loops.program import Kernel
 from symopt.loops.schedule import schedule
+from symopt.loops.single import in_single
 from symopt.loops.verify import verify
 from symopt.native.emit import emit_module
 from symopt.native.function import NativeFunction
@@ -29,10 +30,17 @@ def given(names: Sequence[str], shape: tuple[Integer, ...] = (dim("n"),)) -> dic
 
 
 def run(
-    program: Program, dims: dict[str, int], data: dict[str, NDArray[Any]], lanes: int
+    program: Program,
+    dims: dict[str, int],
+    data: dict[str, NDArray[Any]],
+    lanes: int,
+    *,
+    single: bool = False,
 ) -> dict[str, NDArray[Any]]:
-    """The outputs of a program, computed natively."""
+    """The outputs of a program, computed natively; of floats in `single` precision."""
     kernel: Kernel = verify(schedule(program, "tested", Options(lanes, "n")))
+    if single:
+        kernel = verify(in_single(kernel, frozenset()))
     library = compile_ir(emit_module(kernel), kernel.name)
     numbers = {name: kernel_dim for name, kernel_dim in dims.items() if name in kernel.dims}
     function = NativeFunction(kernel, library, {**dims, **numbers}, data, {}, {})
@@ -41,7 +49,12 @@ def run(
 
 
 def map_samples(
-    expression: sympy.Expr, reads: Sequence[Read], data: dict[str, NDArray[Any]], lanes: int
+    expression: sympy.Expr,
+    reads: Sequence[Read],
+    data: dict[str, NDArray[Any]],
+    lanes: int,
+    *,
+    single: bool = False,
 ) -> NDArray[Any]:
     """The expression at every sample of data of one length."""
     n = len(next(iter(data.values())))
@@ -50,7 +63,7 @@ def map_samples(
     tensors |= whole | {"result": Tensor("result", (dim("n"),), Role.COMPUTED)}
     statement = Statement("result", (index("i"),), (SAMPLES,), "=", expression, tuple(reads))
     program = Program((statement,), tensors, ("result",))
-    return run(program, {"n": n}, data, lanes)["result"]
+    return run(program, {"n": n}, data, lanes, single=single)["result"]
 
 
 def reduce_samples(

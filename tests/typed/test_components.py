@@ -6,17 +6,16 @@ import random
 import pytest
 
 from symopt.source import Source
-from symopt.syntax import tree
 from symopt.syntax.parser import parse_what_can_be
-from symopt.typed.components import components, strong_components
+from symopt.typed.components import strong_components, turns
 
 
 def together(text: str) -> list[tuple[str, ...]]:
     file, mistakes = parse_what_can_be(Source("<test>", text))
     assert not mistakes
-    found = components(file.statements)
-    parts = dict.fromkeys(found[id(s)] for s in file.statements if id(s) in found)
-    return [tuple(definition.name for definition in part) for part in parts]
+    found = turns(file.statements)
+    parts = (part for s in file.statements for part in found.get(id(s), ()) if part.together)
+    return [tuple(definition.name for definition in part.definitions) for part in parts]
 
 
 @pytest.mark.parametrize(
@@ -64,8 +63,27 @@ def test_a_long_chain_needs_no_recursion() -> None:
     assert [part[0] for part in strong_components((19_999,), needs)] == list(range(20_000))
 
 
-def test_definitions_are_found_by_identity() -> None:
-    file, _ = parse_what_can_be(Source("<test>", "h[0] = 1\nh[t] = h[t-1]\nz = 1\n"))
-    found = components(file.statements)
-    kinds = [id(s) in found for s in file.statements if isinstance(s, tree.Definition)]
-    assert kinds == [True, True, False]
+def turns_of(text: str) -> list[str]:
+    """The names that are taken up, in order."""
+    file, mistakes = parse_what_can_be(Source("<test>", text))
+    assert not mistakes
+    found = turns(file.statements)
+    parts = (part for s in file.statements for part in found.get(id(s), ()))
+    return ["".join(definition.name for definition in part.definitions) for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("h[0] = 1\nh[t] = h[t-1]\nz = 1\n", ["hh", "z"]),
+        # `z` uses what is complete only with the last of `p` and `q`; so does what uses `z`.
+        ("p[t] = q[t-1]\nz[t] = p[t]\nq[t] = p[t]\n", ["pq", "z"]),
+        ("p[t] = q[t-1]\nz[t] = p[t]\ny = z\nw = 1\nq[t] = p[t]\n", ["w", "pq", "z", "y"]),
+        # Two recurrences one of which needs the other, as mean and covariance of a Kalman filter.
+        ("x[t] = k[t]*x[t-1]\np[t] = k[t-1]\nk[t] = p[t]\n", ["x", "pk"]),
+        ("p[t] = k[t-1]\nx[t] = p[t]*x[t-1]\nk[t] = p[t]\n", ["pk", "x"]),
+        ("z = p\np[t] = q[t-1]\nq[t] = p[t]\n", ["z", "pq"]),  # used before: a mistake
+    ],
+)
+def test_what_uses_unfinished_definitions_waits(text: str, expected: list[str]) -> None:
+    assert turns_of(text) == expected

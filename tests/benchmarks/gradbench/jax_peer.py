@@ -209,7 +209,9 @@ def _ht(given: Json) -> Any:
     def columns(unknown: Any) -> Any:
         u, theta = unknown
         own = [
-            jax.jvp(lambda u: complicated((u, theta)), (u,), (jnp.zeros_like(u).at[:, j].set(1),))[1]
+            jax.jvp(lambda u: complicated((u, theta)), (u,), (jnp.zeros_like(u).at[:, j].set(1),))[
+                1
+            ]
             for j in range(2)
         ]
         shared = jax.jacfwd(lambda theta: complicated((u, theta)))(theta)
