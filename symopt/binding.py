@@ -29,21 +29,13 @@ from symopt.bind_errors import (
 )
 from symopt.derive.simplify import drop_dead
 from symopt.diagnostics import Report
+from symopt.precision import Precision
 from symopt.statements.evaluate import evaluate as evaluate_statements
 from symopt.statements.evaluate import points
 from symopt.statements.program import Program, Statement
 from symopt.typed import program as typed
 from symopt.typed.packing import Pattern, positions_name
-from symopt.types import (
-    Entry,
-    Integer,
-    Precision,
-    Quotient,
-    Remainder,
-    atom,
-    evaluate,
-    interval,
-)
+from symopt.types import Entry, Integer, Quotient, Remainder, atom, evaluate, interval
 
 Array = NDArray[Any]
 
@@ -97,9 +89,7 @@ def bind(
     return Bound(dims, {n: _rounded(a, precision) for n, a in arrays.items()}, precision)
 
 
-def _numbers(
-    data: typed.Data, value: object, report: Report, dtype: np.dtype[Any]
-) -> Array | None:
+def _numbers(data: typed.Data, value: object, report: Report, dtype: np.dtype[Any]) -> Array | None:
     """The value as a contiguous array of reals, without a copy where it is one."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         masked = np.ma.getmaskarray(value)

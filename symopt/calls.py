@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from symopt.sparse import Pattern
 
-Vector = NDArray[np.floating[Any]]
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from symopt.loops.single import in_single
 from symopt.loops.sizes import NOTHING_FIXED, Fixed
 from symopt.native.emit import emit_module
 from symopt.native.jit import Library, compile_ir, host
+from symopt.precision import Precision
 from symopt.source import Source
 from symopt.statements import program as statements
 from symopt.statements.build import build_statements
@@ -34,7 +35,6 @@ from symopt.syntax import tree
 from symopt.syntax.parser import parse_what_can_be
 from symopt.typed import program as typed
 from symopt.typed.checker import check
-from symopt.types import Precision
 
 
 @dataclass(frozen=True, slots=True)

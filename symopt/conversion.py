@@ -6,7 +6,6 @@ Native methods take plain arrays as they lie, and come here with everything else
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from types import MethodType
 from typing import Any
 

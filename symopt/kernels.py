@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from symopt.binding import Bound
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from symopt.loops.sizes import Fixed
     from symopt.model import Model
 
-Vector = NDArray[np.floating[Any]]
 Shape = tuple[int, ...]
 Key = tuple[str, str | None, Names]  # a function, what it is of, and by
 
@@ -59,7 +57,7 @@ class Kernels:
         name, of, wrt = key
         bound = self.bound
         compiled = self.model.compiled(name, of, self._compiled_in(), wrt, width, bound.precision)
-        vectors: dict[str, Vector] = {}
+        vectors: dict[str, NDArray[Any]] = {}
         flat: dict[str, NDArray[Any]] = {}
         for letter in inputs:
             layout = self._input(letter, of, wrt)

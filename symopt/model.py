@@ -22,6 +22,7 @@ from symopt.layout import layout_of
 from symopt.loops.options import Options
 from symopt.loops.printer import print_kernel
 from symopt.loops.sizes import NOTHING_FIXED, Fixed, fixed_by
+from symopt.precision import PRECISIONS, Precision
 from symopt.problem import Problem
 from symopt.source import Source
 from symopt.starts import Starts
@@ -30,7 +31,7 @@ from symopt.syntax import tree
 from symopt.syntax.parser import read_source
 from symopt.typed.errors import shape_text
 from symopt.typed.program import Data, DimInfo, Param
-from symopt.types import PRECISIONS, Integer, Precision
+from symopt.types import Integer
 
 if TYPE_CHECKING:
     from symopt.derive.functions import Task
@@ -249,7 +250,8 @@ class Model:
         """The derivatives of the objective by parameters, in terms of those by definitions.
 
         SymPy expressions by what they are of: the derivative by definition `z` is `z` with a bar
-        (a combining macron), and comes before those that need it. By all parameters if none is named.
+        (a combining macron), and comes before those that need it. By all parameters, if none is
+        named.
         """
         from symopt.derive.closed import chain_rule
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from symopt.optim.problem import Mask, Needs
     from symopt.wrt import Wrt
 
-Vector = NDArray[np.floating[Any]]
-Matrix = NDArray[np.floating[Any]]
+Vector = NDArray[np.float64]  # of float32 where the model was bound so
+Matrix = NDArray[np.float64]
 Of = str | None  # a definition in place of the cut
 Out = Vector | None
 
@@ -370,8 +370,8 @@ class Problem:
         program, point = self.model.stages.program, self._calls.checked(p)
         found = explain(program, self._oracle, point, function, v, u)
         if found is None and self.dtype == np.float32:
-            value, gradient = self.value_and_grad(point)
-            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            computed = self.grad if function in ("grad", "value_and_grad") else self.value
+            if not np.isfinite(computed(point)).all():
                 return "all is finite in float64: a number on the way is beyond those of float32"
         return found
 

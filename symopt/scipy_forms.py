@@ -56,9 +56,7 @@ def operator_of(problem: Problem, name: str, p: Any) -> LinearOperator:
         )
     product = problem.hvp if name == "hess" else problem.gnvp
     shape = problem.n, problem.n
-    return _operator(
-        problem.dtype, shape, lambda v: product(at, v), lambda v: product(at, v)
-    )
+    return _operator(problem.dtype, shape, lambda v: product(at, v), lambda v: product(at, v))
 
 
 def _operator(

@@ -8,13 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, assert_never, get_args
+from typing import Any, NamedTuple, assert_never
 
 import numpy as np
-
-# What real numbers are: of arrays that are given and computed.
-Precision = Literal["float64", "float32"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,9 +205,15 @@ def test_recurrences():
     ("function", "expected"),
     [
         ("inv", "the inverse in line 3 is of a matrix that is singular, i = 1, in the value"),
-        ("cholesky", "Cholesky factor in line 3 is of a matrix that is not positive definite, i = 1"),
+        (
+            "cholesky",
+            "Cholesky factor in line 3 is of a matrix that is not positive definite, i = 1",
+        ),
         ("logdet", "line 3 is of a matrix whose determinant is not above 0, i = 1, in the value"),
-        ("det", "the inverse in line 3 is of a matrix that is singular, i = 1, in the gradient by s"),
+        (
+            "det",
+            "the inverse in line 3 is of a matrix that is singular, i = 1, in the gradient by s",
+        ),
     ],
 )
 def test_functions_of_matrices(function, expected):

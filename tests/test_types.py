@@ -95,6 +95,14 @@ def test_evaluates_whole_arrays():
     assert evaluate(atom(Clamp(I, N)), {"n": 0}, {"i": 5}, {}) == 0
 
 
+def test_a_clamp_of_numbers_is_a_number():
+    clamp = atom(Clamp(I + 1, N))
+    sizes = clamp.with_sizes({"n": constant(3)})
+    assert [sizes.substitute({"i": constant(i)}).value for i in (-5, 0, 1, 7)] == [0, 1, 2, 2]
+    assert clamp.with_sizes({"n": constant(0)}).substitute({"i": constant(5)}).value == 0
+    assert clamp.substitute({"i": constant(5)}).value is None
+
+
 def test_an_index_depends_on_the_ranges_it_runs_in():
     ranges = {
         "i": Range("i", constant(0), N),

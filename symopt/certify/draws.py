@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symopt.diagnostics import DataError
+from symopt.precision import Precision
 from symopt.types import Entry, Integer, evaluate
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ _KINDS = 6  # of real data
 
 
 def random_problem(
-    model: Model, given: Mapping[str, Any], sizes: Mapping[str, int], rng: Generator
+    model: Model,
+    given: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    rng: Generator,
+    precision: Precision = "float64",
 ) -> Problem:
     """The model bound to what is given, and to random data for the rest.
 
@@ -38,11 +43,13 @@ def random_problem(
     """
     problem: Problem | None = None
     refusal: DataError | None = None
+    options = {} if precision == "float64" else {"dtype": precision}
     rest = [d for d in model.data.values() if d.name not in given and d.default is None]
     for attempt in range(_ATTEMPTS):
         try:
             dims = _sizes(model, given, sizes, rng)
-            problem = model.bind({**_draw(model, given, dims, rng, attempt), **given, **dims})
+            drawn = _draw(model, given, dims, rng, attempt)
+            problem = model.bind({**drawn, **given, **dims}, **options)
         except DataError as error:
             refusal = error
             continue

@@ -13,8 +13,8 @@ from symopt.diagnostics import DataError, ShapeError
 
 if TYPE_CHECKING:
     from symopt.model import Model
+    from symopt.precision import Precision
     from symopt.problem import Problem
-    from symopt.types import Precision
 
 _VALUE, _GRADIENT = "value", "gradient"
 

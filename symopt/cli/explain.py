@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from symopt.explain import Explanation
     from symopt.model import Model
-    from symopt.types import Precision
+    from symopt.precision import Precision
 
 
 @click.command("explain", short_help="Show what was compiled: operations, passes, rewrites.")

@@ -15,8 +15,8 @@ from symopt.diagnostics import DataError, Diagnostic, Kind, Severity, ShapeError
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
+    from symopt.precision import Precision
     from symopt.problem import Problem
-    from symopt.types import Precision
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from symopt.types import PRECISIONS
+from symopt.precision import PRECISIONS
 
 F = TypeVar("F", bound=Callable[..., Any])
 

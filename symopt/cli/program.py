@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from symopt.model import Model
+    from symopt.precision import Precision
     from symopt.problem import Problem
-    from symopt.types import Precision
 
     Vector = NDArray[np.float64]
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from symopt.certify import Comparison, Report
     from symopt.model import Model
+    from symopt.precision import Precision
     from symopt.problem import Problem, Vector
 
 
@@ -47,6 +48,7 @@ def command(
     data: tuple[str, ...],
     params: tuple[str, ...],
     dims: tuple[str, ...],
+    dtype: Precision,
     functions: str | None,
     points: int,
     seed: int,
@@ -66,7 +68,7 @@ def command(
 
     model = load_program(file)
     rng = np.random.default_rng(seed)
-    problem = _problem(model, data, dims, rng)
+    problem = _problem(model, data, dims, dtype, rng)
     start = place_start(model, problem, params)
     places = _places(problem, start, rng, points)
     names = [name.strip() for name in functions.split(",")] if functions else None
@@ -82,7 +84,9 @@ def command(
         raise SystemExit(NEGATIVE)
 
 
-def _problem(model: Model, data: Sequence[str], dims: Sequence[str], rng: Generator) -> Problem:
+def _problem(
+    model: Model, data: Sequence[str], dims: Sequence[str], dtype: Precision, rng: Generator
+) -> Problem:
     """The program bound to the data given, and to random data for the rest."""
     from symopt.certify.draws import random_problem
     from symopt.cli.data import gather_data
@@ -90,7 +94,7 @@ def _problem(model: Model, data: Sequence[str], dims: Sequence[str], rng: Genera
     sizes = parse_sizes(model, dims)
     with refusing(DataError, ShapeError):
         given = gather_data(model.data, data, complete=False) if data else {}
-        return random_problem(model, given, sizes, rng)
+        return random_problem(model, given, sizes, rng, dtype)
 
 
 def _places(problem: Problem, start: Vector | None, rng: Generator, count: int) -> list[Vector]:

@@ -74,7 +74,7 @@ def closed_derivative(
     seed = weight(target)
     shape = task.program.tensors[target].shape
     seeded = task.program.extended((), {seed: Tensor(seed, shape, Role.SEED)})
-    program = adjoint(seeded, {target: seed if shape else None}, (name,))
+    program = adjoint(seeded, {target: seed if shape else None}, (name,), stepwise=False)
     bar = f"{name}.bar"
     if bar not in program.tensors:
         raise DerivativeUnavailable(_only_piecewise(task, name, target))
@@ -100,7 +100,7 @@ def chain_rule(
     target = _definition(task, None)
     for name in names:
         _check_differentiable(task, name)
-    program = adjoint(task.program, {target: None}, names)
+    program = adjoint(task.program, {target: None}, names, stepwise=False)
     targets = dict.fromkeys(s.target for s in task.program.statements)
     written = [name for name in targets if name.isidentifier() and name != target]
     bars = {f"{name}.bar": name for name in written if f"{name}.bar" in program.tensors}

@@ -25,7 +25,8 @@ from symopt.types import index
 def with_names(program: Program, params: Iterable[str], least: int = 1) -> Program:
     """The program with a definition for each function inside an expression, and for what it is of.
 
-    These have to be changed by so many reads at `least`. Only in statements without a sum, so that nothing takes more room than what it is part of.
+    These have to be changed by so many reads at `least`. Only in statements without a sum, so that
+    nothing takes more room than what it is part of.
     """
     active = depending_on(program, params)
     tensors = dict(program.tensors)

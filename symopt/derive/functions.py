@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from symopt.derive.activity import leading_to
-from symopt.derive.elements import element_loops
 from symopt.derive.elementary import with_names
+from symopt.derive.elements import element_loops
 from symopt.derive.reverse import adjoint
 from symopt.derive.shared_inverses import share_inverses
 from symopt.derive.simplify import drop_dead

@@ -47,8 +47,13 @@ class Weight:
         return change
 
 
-def weight_of(statement: Statement, tensors: dict[str, Tensor], suffix: str) -> Weight:
-    """The weight of a statement's reduction; `suffix` sets apart what a product needs."""
+def weight_of(
+    statement: Statement, tensors: dict[str, Tensor], suffix: str, *, stepwise: bool = True
+) -> Weight:
+    """The weight of a statement's reduction; `suffix` sets apart what a product needs.
+
+    That is made step by step where it can be, unless not `stepwise`.
+    """
     match statement.reduction:
         case "=" | "sum":
             return Weight(statement)
@@ -65,7 +70,7 @@ def weight_of(statement: Statement, tensors: dict[str, Tensor], suffix: str) -> 
             present = operators.not_equal(statement.expression, _MINUS_INFINITY)
             return Weight(statement, (total,), share, present)
         case "prod":
-            loop = _stepwise(statement)
+            loop = _stepwise(statement) if stepwise else None
             if loop is not None:
                 return _steps_weight(statement, loop, tensors, suffix)
             return _product_weight(statement, tensors, suffix)
@@ -93,7 +98,7 @@ def _stepwise(statement: Statement) -> Range | None:
 def _steps_weight(
     statement: Statement, loop: Range, tensors: dict[str, Tensor], suffix: str
 ) -> Weight:
-    """The products of all factors before a point and of all after it: dividing is wrong at zeros."""
+    """The products of all factors before a point and after it: dividing is wrong at zeros."""
     others = tuple(other for other in statement.loops if other != loop)
     loops = (loop, *others)
     place = tuple(index(other.index) for other in loops)
@@ -124,9 +129,15 @@ def _steps_weight(
         used = used_reads(body, (*reads.values(), so_far, here, last))
         made.append(
             Statement(
-                name, place, loops, "=", body, used,
-                steps=(Step(f"{name}.steps", ahead > 0),), span=statement.span,
-            )  # fmt: skip
+                name,
+                place,
+                loops,
+                "=",
+                body,
+                used,
+                steps=(Step(f"{name}.steps", ahead > 0),),
+                span=statement.span,
+            )
         )
         tensors[name] = Tensor(name, shape, Role.COMPUTED)
         found.append(read_of(name, place))

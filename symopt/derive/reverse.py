@@ -42,6 +42,7 @@ def adjoint(
     stop: Iterable[str] = (),
     suffix: str = "bar",
     direct: bool = False,
+    stepwise: bool = True,
 ) -> Program:
     """The program followed by statements for Σ seed·∂(target)/∂(each tensor).
 
@@ -49,7 +50,8 @@ def adjoint(
     target is a scalar that nothing reads). The adjoint of tensor `x` is `x.bar`, of the shape of
     `x`; a tensor that the derivative does not reach has none. `stop` tensors are differentiated
     by, never through. With `direct`, adjoints are made of nothing but other adjoints and of tensors
-    that do not depend on any; for functions of matrices that is more work.
+    that do not depend on any; for functions of matrices that is more work. Unless `stepwise`, the
+    other factors of a product are a product, for people to read, rather than recurrences.
     """
     given = set(stop)
     back = _Backward(
@@ -61,6 +63,7 @@ def adjoint(
         tensors=dict(program.tensors),
         reached=set(seeds),
         direct=direct,
+        stepwise=stepwise,
     )
     for target, seed in seeds.items():
         if seed is not None:
@@ -88,6 +91,7 @@ class _Backward:
     tensors: dict[str, Tensor]
     reached: set[str]  # tensors that have an adjoint
     direct: bool  # no tensors on the way from one adjoint to the next
+    stepwise: bool
     statements: list[Statement] = field(default_factory=list)
     aside: set[str] = field(default_factory=set)  # what rules of matrices need on the way
     sources: set[str] = field(init=False)  # tensors whose adjoints are of use
@@ -141,7 +145,7 @@ class _Backward:
         if statement.of_matrix and not self.direct:
             self.pull_matrix(statement, bar)
             return
-        weight = weight_of(statement, self.tensors, self.suffix)
+        weight = weight_of(statement, self.tensors, self.suffix, stepwise=self.stepwise)
         self.statements.extend(weight.before)
         self.tensors.update({tensor.name: tensor for tensor in weight.tensors})
         times = strong_product if statement.of_matrix else sympy.Mul

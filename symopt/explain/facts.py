@@ -29,9 +29,10 @@ from symopt.loops.sizes import Fixed
 from symopt.loops.work import written_out
 from symopt.native.jit import host
 from symopt.native.maths import Cpu
+from symopt.precision import Precision
 from symopt.statements.hoist import Hoisted
 from symopt.typed.program import Rewrite
-from symopt.types import Precision, Range
+from symopt.types import Range
 
 _DOUBLE, _SINGLE = 8, 4  # bytes
 

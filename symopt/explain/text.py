@@ -28,7 +28,7 @@ def explanation_text(explanation: Explanation) -> str:
     lines = [*overview_lines(explanation), *rewrite_lines(explanation)]
     for function in explanation.functions:
         lines += ["", *function_lines(function, explanation.sizes)]
-    return "\n".join(lines)
+    return "\n".join([*lines, *cost_lines(explanation)])
 
 
 def overview_lines(explanation: Explanation) -> Iterator[str]:
@@ -48,6 +48,20 @@ def overview_lines(explanation: Explanation) -> Iterator[str]:
     used = [name for name, there in features.items() if there]
     yield _labelled("processor", ", ".join(used) or "common ground")
     yield _labelled("time", _times(explanation.seconds))
+
+
+def cost_lines(explanation: Explanation) -> Iterator[str]:
+    """What products cost beside what they are made of, in operations."""
+    sizes = explanation.sizes
+    counts = {f.name: sizes.number(f.counts.total.total) for f in explanation.functions}
+    parts: list[str] = []
+    for name, other in (("hvp", "grad"), ("gnvp", "hvp")):
+        cost, base = counts.get(name), counts.get(other)
+        if cost is not None and base:
+            parts.append(f"{name} {times_text(cost / base)} x {other}")
+    if parts:
+        yield ""
+        yield f"cost: {', '.join(parts)}"
 
 
 def rewrite_lines(explanation: Explanation) -> Iterator[str]:

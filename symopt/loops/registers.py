@@ -17,6 +17,7 @@ from symopt.loops.work import elements, written_out
 from symopt.types import Integer
 
 _MOST_PICKED = 16  # elements among which an index chooses by comparing it with each
+_MOST_KEPT = 1024  # elements; a buffer is filled, and handed on, by as many instructions
 
 
 def in_registers(phase: Phase, kernel: Kernel, limit: int) -> frozenset[str]:
@@ -50,7 +51,7 @@ def in_registers(phase: Phase, kernel: Kernel, limit: int) -> frozenset[str]:
         for name, set_first in begun.items()
         if set_first
         and buffers[name].of_samples
-        and elements(buffers[name].shape) is not None
+        and _is_small(buffers[name])
         and all(places.get(name, ()))
     )
 
@@ -79,6 +80,11 @@ def _note(
     if fixed is None and update.reduction in ("max", "min"):
         for name in written:  # the best so far goes from step to step in memory
             places[name].append(False)
+
+
+def _is_small(buffer: Buffer) -> bool:
+    count = elements(buffer.shape)
+    return count is not None and count <= _MOST_KEPT
 
 
 def _few(buffer: Buffer) -> bool:

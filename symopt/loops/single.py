@@ -32,7 +32,7 @@ _BLOCKS = 32  # of a tile where nothing else asks for one: so many terms are add
 
 
 def in_single(kernel: Kernel, numbers: frozenset[str]) -> Kernel:
-    """The kernel with its values as floats. Outputs that are `numbers` are handed out as doubles."""
+    """The kernel with its values as floats; outputs that are `numbers` stay doubles."""
     kernel = replace(kernel, nodes=tuple(map(_in_tiles, kernel.nodes)))
     gathered = _gathered(kernel)
     kernel = _aside(kernel, gathered)

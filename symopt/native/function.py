@@ -9,8 +9,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MethodType
 from typing import Any
 
@@ -68,15 +67,13 @@ class NativeFunction:
         self.lock = threading.Lock()
         self.shapes = {name: self._shape(kernel.buffers[name]) for name in kernel.outputs}
         self.dtype = np.dtype(np.float32 if kernel.single else np.float64)
-        widths = [self._width(name) for name in self.shapes]
+        alone = [name in kernel.numbers for name in self.shapes]
         self.sizes = [
-            int(np.prod(shape, dtype=np.int64)) if shape else width
-            for shape, width in zip(self.shapes.values(), widths, strict=True)
+            self._room(shape, number=number)
+            for shape, number in zip(self.shapes.values(), alone, strict=True)
         ]
         self.result = aligned_vector(max(sum(self.sizes), 1), self.dtype)
-        self.parts = dict(
-            zip(self.shapes, self.cut(list(self.shapes.values()), widths), strict=True)
-        )
+        self.parts = dict(zip(self.shapes, self._cut(self.shapes.values(), alone), strict=True))
         self._workspace: list[Vector] = []
         addresses = [self._address(name) for name in kernel.arguments]
         numbers = [dims[name] for name in kernel.dims]
@@ -136,7 +133,7 @@ class NativeFunction:
         vectors = [(k, v.ctypes.data, v.nbytes) for k, v in enumerate(self.inputs.values(), 1)]
         start, arrays = self.result.ctypes.data, itertools.count(4)
         for shape in shapes:
-            size = self.dtype.itemsize * prod(shape) if shape else 8
+            size = self.dtype.itemsize * self._room(shape, number=not shape)
             vectors.append((next(arrays) if shape else 3, start, size))
             start += size
         assert start == self.result.ctypes.data + sum(self.sizes) * self.dtype.itemsize, (
@@ -166,26 +163,23 @@ class NativeFunction:
 
     # ── buffers ──────────────────────────────────────────────────────────────────────────────
 
-    def cut(
-        self, shapes: Sequence[tuple[int, ...]], widths: Sequence[int] | None = None
-    ) -> tuple[NDArray[Any], ...]:
-        """The result as arrays of these shapes, one after another.
+    def cut(self, shapes: Sequence[tuple[int, ...]]) -> tuple[NDArray[Any], ...]:
+        """The result as numbers and arrays of these shapes, one after another."""
+        return tuple(self._cut(shapes, [not shape for shape in shapes]))
 
-        `widths` says how many elements a single number takes; as many as a double, if not given.
-        """
-        found: list[NDArray[Any]] = []
-        start, whole = 0, 8 // self.dtype.itemsize
-        for number, shape in enumerate(shapes):
-            width = whole if widths is None else widths[number]
-            size = prod(shape) if shape else width
-            part = self.result[start : start + size]
-            found.append((part if shape or width < whole else part.view(np.float64)).reshape(shape))
-            start += size
-        return tuple(found)
+    def _cut(
+        self, shapes: Iterable[tuple[int, ...]], numbers: Iterable[bool]
+    ) -> Iterator[NDArray[Any]]:
+        start = 0
+        for shape, number in zip(shapes, numbers, strict=True):
+            end = start + self._room(shape, number=number)
+            part = self.result[start:end]
+            yield (part.view(np.float64) if number else part).reshape(shape)
+            start = end
 
-    def _width(self, name: str) -> int:
-        """How many elements of the result one of an output takes."""
-        return 8 // self.dtype.itemsize if name in self._kernel.numbers else 1
+    def _room(self, shape: tuple[int, ...], *, number: bool) -> int:
+        """How many elements of the result something takes: a number those of a double."""
+        return 8 // self.dtype.itemsize if number else int(np.prod(shape, dtype=np.int64))
 
     def _shape(self, buffer: Buffer) -> tuple[int, ...]:
         return tuple(max(self._number(size), 0) for size in buffer.shape)

@@ -121,7 +121,7 @@ class Maths:
         return self.text.intrinsic("llvm.copysign", ratio, x)
 
     def tanh_in_single(self, x: Value) -> Value:
-        """1 - 2/(exp(2|x|) + 1), near 0 a polynomial: with the roundings of floats, it is nearer."""
+        """1 - 2/(exp(2|x|) + 1), near 0 a polynomial: fewer roundings than `tanh` has."""
         size = self.text.intrinsic("llvm.fabs", x)
         one, two = self._number(1.0), self._number(2.0)
         power = self.exp(self._mul(size, two))
@@ -279,9 +279,7 @@ class Maths:
     def _reduced(self, x: Value, whole: Value) -> Value:
         """x - whole·ln(2)."""
         high, low = self.format.ln2
-        return self._fused(
-            whole, self._number(-low), self._fused(whole, self._number(-high), x)
-        )
+        return self._fused(whole, self._number(-low), self._fused(whole, self._number(-high), x))
 
     def _scales(self, shifted: Value) -> tuple[Value, Value]:
         """Two powers of two whose product is 2^n, n from the low bits."""

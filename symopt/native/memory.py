@@ -66,9 +66,7 @@ class Memory:
         for name, buffer in self.kernel.buffers.items():
             if not buffer.shape and buffer.storage is Storage.OUTPUT:
                 value = self.text.load(self.bases[name], self.slot_kind(buffer), False)
-                self.text.store(
-                    self.text.converted(value, self.kind(buffer)), self.arguments[name]
-                )
+                self.text.store(self.text.converted(value, self.kind(buffer)), self.arguments[name])
 
     def open_block(self, node: Pass, sample: Value, start: Value, upper: Value) -> None:
         """The sample of each lane; lanes beyond the end repeat the last sample, masked out."""
@@ -254,8 +252,7 @@ class Memory:
             value = text.load(self.address(buffer, where), kind, buffer.by_lane)
             return Value(value.text, value.kind, buffer.by_lane or where.wide)
         parts = [
-            text.load(self.element(buffer, where, lane), kind, False)
-            for lane in range(text.lanes)
+            text.load(self.element(buffer, where, lane), kind, False) for lane in range(text.lanes)
         ]
         return text.from_lanes(parts)
 

@@ -203,13 +203,16 @@ class ScalarEmitter:
 
     def comparison(self, predicate: str) -> Callable[[Value, Value], Value]:
         def compare(a: Value, b: Value) -> Value:
-            # Positions stay exact: a float has 24 bits.
-            if {a.kind, b.kind} & {"i64", "double"}:
-                with self.text.in_double():
-                    a, b = self.as_real(a), self.as_real(b)
             return self.text.compare(f"fcmp {predicate}", self.as_real(a), self.as_real(b))
 
-        return compare
+        def exactly(a: Value, b: Value) -> Value:
+            # Positions have more bits than a float.
+            if not {a.kind, b.kind} & {"i64", "double"}:
+                return compare(a, b)
+            with self.text.in_double():
+                return compare(a, b)
+
+        return exactly
 
     def divide(self, a: Value, b: Value) -> Value:
         return self.text.operate("fdiv", self.as_real(a), self.as_real(b), flags=self.flags)

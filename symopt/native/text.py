@@ -139,9 +139,7 @@ class FunctionText:
     def matched(self, *values: Value) -> tuple[Value, ...]:
         """All wide if one is, and doubles if floats meet one."""
         if {"float", "double"} <= {v.kind for v in values}:
-            values = tuple(
-                self.converted(v, "double") if v.kind == "float" else v for v in values
-            )
+            values = tuple(self.converted(v, "double") if v.kind == "float" else v for v in values)
         return tuple(map(self.widen, values)) if any(v.wide for v in values) else values
 
     def converted(self, value: Value, kind: Kind) -> Value:
@@ -228,9 +226,7 @@ class FunctionText:
         self.declare(name, f"declare {vector} {name}({vector}, {vector}, {vector}, {mask}, i32)")
         operands = f"{vector} {value.text}, {vector} {power.text}, {vector} zeroinitializer"
         # All lanes, rounded as everything else is.
-        return self.assign(
-            f"call {vector} {name}({operands}, {mask} -1, i32 4)", value.kind, True
-        )
+        return self.assign(f"call {vector} {name}({operands}, {mask} -1, i32 4)", value.kind, True)
 
     def library_call(self, name: str, *operands: Value) -> Value:
         """A call of a C library function of doubles, lane by lane; of floats, in doubles."""
@@ -357,9 +353,7 @@ class FunctionText:
     def _suffix(self, kind: Kind) -> str:
         return f"v{self.lanes}{_SUFFIXES[kind]}"
 
-    def element(
-        self, base: str, place: Value, *, kind: Kind = "double", stride: int = 1
-    ) -> str:
+    def element(self, base: str, place: Value, *, kind: Kind = "double", stride: int = 1) -> str:
         """The address of an element; places count values of a kind, `stride` of them each."""
         offset = place
         if place.text.lstrip("-").isdigit():

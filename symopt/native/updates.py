@@ -211,6 +211,7 @@ class UpdateEmitter:
             result = text.operate(operation, now, value, flags=FLAGS)
             self.memory.store(update.target, update.place, result)
         else:
+            value = text.converted(value, self.memory.slot_kind(buffer))
             for lane in range(text.lanes):
                 now = self.memory.load_lane(update.target, update.place, lane)
                 part = text.operate(operation, now, text.lane(value, lane), flags=FLAGS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 from symopt.diagnostics import Diagnostic
@@ -34,11 +35,13 @@ def ordered(
 ) -> tuple[Definition, ...] | Diagnostic:
     """The definitions in the order in which they are computed, with their steps."""
     members = tuple(_Member(number, one) for number, one in enumerate(definitions))
-    ordering = _Ordering(sizes)
     try:
-        found = tuple(ordering.of(members, 0))
-    except _Unordered as error:
-        return error.diagnostic
+        found = tuple(_Ordering(sizes, together=True).of(members, 0))
+    except _Unordered:
+        try:
+            found = tuple(_Ordering(sizes, together=False).of(members, 0))
+        except _Unordered as error:
+            return error.diagnostic
     # Start cases, which need no steps, come first, also if nothing of a step reads them.
     stepwise = next((k for k, member in enumerate(found) if member.steps), len(found))
     names = {member.definition.name for member in found[stepwise:]}
@@ -114,7 +117,10 @@ class _Edge:
 
 @dataclass(slots=True)
 class _Ordering:
+    """Puts definitions in order; the cases of a name share their steps if they are `together`."""
+
     sizes: Mapping[str, Integer]
+    together: bool
     names: dict[str, int] = field(default_factory=dict)
 
     def of(self, members: Sequence[_Member], level: int) -> Iterator[_Member]:
@@ -124,6 +130,8 @@ class _Ordering:
         for edge in edges:
             needs[edge.reader.number].add(edge.writer.number)
         by_number = {member.number: member for member in members}
+        if self.together and not level:
+            self.join(by_number, needs)
         for component in strong_components(tuple(by_number), needs):
             chosen = [by_number[number] for number in sorted(component)]
             if len(chosen) > 1 or component[0] in needs[component[0]]:
@@ -131,6 +139,17 @@ class _Ordering:
                 yield from self.stepwise(chosen, own, level)
             else:
                 yield chosen[0]
+
+    def join(self, members: Mapping[int, _Member], needs: dict[int, set[int]]) -> None:
+        """Let the cases of a name that are computed stepwise need each other."""
+        cases: dict[str, list[int]] = {}
+        for component in strong_components(tuple(members), needs):
+            for number in component:
+                if len(component) > 1 or number in needs[number]:
+                    cases.setdefault(members[number].definition.name, []).append(number)
+        for numbers in cases.values():
+            for number, following in pairwise((*numbers, numbers[0])):
+                needs[number].add(following)
 
     def edges(self, members: Sequence[_Member], *, same_only: bool) -> list[_Edge]:
         """Who may read what whom has written; once there are steps, at the same step."""

@@ -1,4 +1,4 @@
-"""Functions of vectors, along the last axis: softmax, log_softmax, cross_entropy, kl, rotate."""
+"""Functions of vectors, along the last axis (softmax, kl, rotate, ...), and those of matrices."""
 
 from __future__ import annotations
 

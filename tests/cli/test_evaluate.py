@@ -34,3 +34,14 @@ def test_an_unknown_definition_is_bad_input(run):
     result = run(*EVAL, "midle")
     assert result.exit_code == 2
     assert "did you mean `middle`?" in result.stderr
+
+
+def test_in_single_precision(run):
+    """A tenth is no float: what is computed of it shows the digits of the nearest one."""
+    result = run(*EVAL, "f", "--param", "slope=0.1", "--dtype", "float32")
+    assert result.stdout == "f = [0.  0.1 0.2 0.3 0.4]\n"
+    value = run(*EVAL, "middle", "--param", "offset=0.1", "--dtype", "float32").stdout
+    assert value != run(*EVAL, "middle", "--param", "offset=0.1").stdout
+    unknown = run(*EVAL, "--dtype", "float16")
+    assert unknown.exit_code == 2
+    assert "'float64', 'float32'" in unknown.stderr

@@ -111,3 +111,9 @@ def test_programs_with_errors(run, program):
     result = run("test", program("param w init 0\nminimize (w\n"))
     assert result.exit_code == 1
     assert "program.sym:2:" in result.stderr
+
+
+def test_in_single_precision(run):
+    """Errors are those of floats, and within what these may have."""
+    result = run("test", "line.sym", "--dtype", "float32", "--points", "1", "--json", "-")
+    assert result.exit_code == 0

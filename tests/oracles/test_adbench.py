@@ -203,8 +203,9 @@ def test_bundle_at_zero_rotation(way: Any) -> None:
     assert error(np.reshape(functions("jac")(p), jacobian.shape), jacobian) < 1e-12
     assert error(functions("grad")(p), oracle.gradient(p)) < 1e-12
     assert error(functions("gnvp")(p, v), 2 * jacobian.T @ (jacobian @ v)) < 1e-12
-    # Differences of fourth order of gradients of 1e7 and more.
-    assert error(functions("hvp")(p, v), oracle.hessian_product(p, v)) < 1e-9
+    # Differences of fourth order of gradients, by the rotations and some of the rest.
+    some = np.r_[:3, 11:14, 5, 20:60:9]
+    assert error(functions("hvp")(p, v)[some], oracle.hessian_product(p, v, some)) < 1e-9
 
 
 # ── hand tracking ────────────────────────────────────────────────────────────────────────────

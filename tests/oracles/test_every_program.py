@@ -27,7 +27,12 @@ from tests.support.small_programs import PROGRAMS
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "tests" / "programs" / "good"
 EXAMPLES = ROOT / "examples"
-TABLES = {"digit": "digits.csv", "species": "iris.csv", "flow": "nile.csv"}  # by the label that programs read
+TABLES = {
+    "digit": "digits.csv",
+    "species": "iris.csv",
+    "flow": "nile.csv",
+}  # by the label that programs read
+SIZES = {"convolution": {"f": 3}, "lstm": {"h": 3, "T": 4, "w": 16}}  # less than they have
 ROWS = 60
 COLUMNS = 24  # looked at, of the parameters
 EXACT = 1e-12  # first derivatives: the issue's bound; measured: a few 1e-15
@@ -46,6 +51,8 @@ def _table(path: Path) -> tuple[list[str], np.ndarray]:
 def _example_data(path: Path, model: symopt.Model) -> dict[str, np.ndarray]:
     """A column for each name that is one; the columns that are left make up the matrix."""
     own = path.with_suffix(".csv")
+    if not own.exists() and (found := _files_beside(path, model)):
+        return found
     table = EXAMPLES / "data" / next((TABLES[n] for n in model.data if n in TABLES), "iris.csv")
     header, rows = _table(own if own.exists() else table)
     found = {name: rows[:, header.index(name)] for name in model.data if name in header}
@@ -54,12 +61,23 @@ def _example_data(path: Path, model: symopt.Model) -> dict[str, np.ndarray]:
     return found | {name: rows[:, rest] for name in matrices}
 
 
+def _files_beside(path: Path, model: symopt.Model) -> dict[str, np.ndarray]:
+    """What its own files hold: arrays by name, matrices named as their file, and columns."""
+    stored = path.with_suffix(".npz")
+    found = dict(np.load(stored)) if stored.exists() else {}
+    for file in path.parent.glob("*.csv"):
+        header, rows = _table(file)
+        columns = {name: rows[:, header.index(name)] for name in model.data if name in header}
+        found |= {file.stem: rows} if file.stem in model.data else columns
+    return found
+
+
 Made = tuple[Problem, np.ndarray, np.ndarray]  # with a point, and the size of each parameter
 
 
 def _example(path: Path) -> Made:
     model = symopt.load(path)
-    problem = model.bind(_example_data(path, model))
+    problem = model.bind(_example_data(path, model), **SIZES.get(path.parent.name, {}))
     start = problem.x0
     size = np.where(start == 0, 1.0, np.abs(start))
     # A little off the start, which is a special point for some.

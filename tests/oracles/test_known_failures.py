@@ -13,6 +13,7 @@ import sympy
 import symopt
 from symopt.compiler import Request, lower
 from symopt.loops.options import Options
+from tests.support.oracle import Oracle
 
 
 @pytest.fixture
@@ -253,3 +254,138 @@ def test_sympy_is_never_given_the_whole(monkeypatch) -> None:
         monkeypatch.setattr(sympy, name, refused)
     problem = symopt.parse(CURVE).bind(x=np.arange(5.0), y=np.ones(5))
     assert np.isfinite(problem.hess(np.ones(6))).all()
+
+
+# ── data that does not lie row by row ────────────────────────────────────────────────────────
+
+WEIGHED = """
+data X[n, d], y[n], k[n] in q
+param W[q, d] init 0
+model z[i] = sum(X[i, a] * W[k[i], a] for a)
+minimize mean(softplus(z) - y * z)
+"""
+
+
+def test_arrays_that_do_not_lie_row_by_row(rng) -> None:
+    """sympy 16773: generated code read arrays as if they were contiguous and in C order."""
+    X, y, k = rng.normal(size=(20, 3)), rng.normal(size=20), rng.integers(0, 2, 20)
+    wide, twice = np.full((40, 9), np.nan), np.full(40, np.nan)
+    wide[::2, 1::3], twice[::2] = X, y
+    backward = X[::-1, ::-1].copy()[::-1, ::-1]
+    model = symopt.parse(WEIGHED)
+    plain = model.bind(X=X, y=y, k=k, q=2)
+    p, v = rng.normal(size=plain.n), rng.normal(size=plain.n)
+    for same in (np.asfortranarray(X), wide[::2, 1::3], backward):
+        other = model.bind(X=same, y=twice[::2], k=np.repeat(k, 2)[::2], q=2)
+        room, out = np.full(3 * other.n, np.nan), np.full((other.n, 20), np.nan).T
+        assert other.value(p) == plain.value(p)
+        at, along = np.repeat(p, 2)[::2], np.repeat(v, 3)[::3]
+        np.testing.assert_array_equal(other.grad(at, out=room[::3]), plain.grad(p))
+        np.testing.assert_array_equal(room[::3], plain.grad(p))
+        np.testing.assert_array_equal(other.hvp(at, along), plain.hvp(p, v))
+        np.testing.assert_array_equal(other.jac(at, out=out), plain.jac(p))
+        np.testing.assert_array_equal(out, plain.jac(p))
+
+
+# ── derivatives far denser than the model ────────────────────────────────────────────────────
+
+
+def test_a_banded_model_has_banded_derivatives(rng) -> None:
+    """casadi 3533: a derivative far denser than the model it is of."""
+    model = symopt.parse(
+        "data y[n]\nparam x[n] init 0\n"
+        "residual r[i] = exp(x[i]) - x[i+1] * x[i+2] - y[i] for i in range(n - 2)\n"
+    )
+    n = 300
+    problem, p = model.bind(y=rng.normal(size=n)), rng.normal(size=n) / 3
+    jacobian, hessian = problem.jac_sparse(p), problem.hess_sparse(p)
+    assert jacobian.nnz == 3 * (n - 2)
+    assert hessian.nnz == problem.gauss_newton_sparse(p).nnz == 5 * n - 6  # five bands
+    oracle, v = Oracle(problem), rng.normal(size=n)
+    np.testing.assert_allclose(jacobian @ v, oracle.change_of_cut(p, v), rtol=1e-12, atol=1e-13)
+    # Against differences, which are good to about 1e-11.
+    found = (hessian @ v)[:8]
+    np.testing.assert_allclose(found, oracle.hessian_product(p, v, range(8)), rtol=1e-8)
+
+
+ADJUSTMENT = """
+data cam[m] in c, pt[m] in q, seen[m, 2]
+param camera[c, 4] init 0, point[q, 3] init 0
+residual e[o, a] = (
+    exp(camera[cam[o], 3]) * (point[pt[o], a] - camera[cam[o], a])
+    / (1 + (point[pt[o], 2] - camera[cam[o], 2])^2) - seen[o, a]
+) for a in 2
+"""
+
+
+def test_a_bundle_adjustment_has_the_blocks_of_its_observations(rng) -> None:
+    """casadi 3533: a camera and a point share a block where one sees the other, and only there."""
+    c, q, m = 7, 60, 150
+    pairs = rng.permutation(c * q)[:m]
+    cam, pt = pairs // q, pairs % q
+    cam[:c], pt[:q] = np.arange(c), np.arange(q)  # all are seen
+    pairs = len(set(zip(cam.tolist(), pt.tolist(), strict=True)))
+    problem = symopt.parse(ADJUSTMENT).bind(cam=cam, pt=pt, seen=rng.normal(size=(m, 2)), c=c, q=q)
+    p = rng.normal(size=problem.n)
+    # Four numbers of a camera less the other coordinate, three of a point less that.
+    assert problem.jac_sparse(p).nnz == 2 * m * (3 + 2)
+    hessian = problem.hess_sparse(p)
+    blocks = c * 16 + q * 9 + 2 * pairs * 12
+    # Not everything in a block is an entry: x and y never meet.
+    assert blocks / 2 < hessian.nnz <= blocks
+    dense = problem.hess(p)
+    np.testing.assert_allclose(hessian.toarray(), dense, rtol=1e-10, atol=1e-10)
+
+
+# ── compile time that grows with the data ────────────────────────────────────────────────────
+
+FLAT = {
+    "sum": ("data x[n], y[n]\nparam a, b\nminimize sum((a * exp(b * x[i]) - y[i])^2 for i)\n", {}),
+    "bands": (
+        "data x[n]\nparam u[n] init 0\n"
+        "minimize sum((u[i+1] - u[i])^2 * x[i] for i in range(n - 1)) + sum(u^4)\n",
+        {},
+    ),
+    "steps": (
+        "data x[n], y[n]\nparam a, b\nh[0] = b\n"
+        "h[i] = tanh(a * h[i-1] + x[i]) for i in range(1, n)\n"
+        "minimize sum((h - y)^2)\n",
+        {},
+    ),
+    "network": (NETWORK.format(width=4), {"d": 3}),
+}
+
+
+@pytest.mark.parametrize("function", ["value_and_grad", "hvp"])
+@pytest.mark.parametrize("name", FLAT)
+def test_code_does_not_depend_on_the_number_of_samples(name, function) -> None:
+    """casadi 3490 and JuMP 1355: compile time, and memory for it, that grow with n."""
+    text, dims = FLAT[name]
+    codes = []
+    for n in (10**3, 10**6):
+        model = symopt.parse(text)
+        fixed = model.fixed_by({**dims, "n": n}, {})
+        codes.append(lower(model.stages, Request(function, None, fixed), Options()).ir)
+    small, large = codes
+    assert small == large
+
+
+RECURRENT = """
+dim T = 3, h = 20
+data x[n, T]
+param V[h, 10] init 1, U[h, h] init 0.1, W[h, h] init 1
+g[0, s, j] = 0 for s in n, j in h
+g[t, s, j] = (
+    tanh(sum((W[i, j] + U[j, i]) * g[t-1, s, i] for i) + x[s, t-1])
+) for t in range(1, T + 1)
+model z[s, q] = sum(V[j, q] * g[T, s, j] for j)
+minimize sumsq(z)
+"""
+
+
+def test_code_does_not_grow_with_the_columns_of_a_jacobian() -> None:
+    """casadi 3490 again: thousands of elements, filled one by one, took minutes to compile."""
+    model = symopt.parse(RECURRENT)
+    fixed = model.fixed_by({"T": 3, "h": 20, "n": 50}, {})
+    lowered = lower(model.stages, Request("jac", None, fixed), Options())
+    assert lowered.ir.count("\n") < 8_000  # 10,000 elements of ten rows of 1,000 columns
