@@ -28,7 +28,7 @@ from symopt.derive.reduction import Weight, weight_of
 from symopt.derive.scalar import Finiteness, weights
 from symopt.primitives.record import Primitive
 from symopt.statements.expression import replaced, symbols_of
-from symopt.statements.program import Program, Read, Statement, Tensor, read_of
+from symopt.statements.program import Program, Read, Statement, Tensor, read_of, sections
 from symopt.types import Integer, constant, flat_place
 
 
@@ -94,8 +94,11 @@ class Reach:
             place = _place_in(block, part.reached.place, step.statement.map)
         return self.columns[target].starts[number] + flat_place(place, block.extents)
 
-    def take(self, number: int, statement: Statement, *, whole: bool) -> None:
-        """Find what a statement passes on, to a target that has `whole` parameters as columns."""
+    def take(self, number: int, statement: Statement, *, whole: bool, complete: bool) -> None:
+        """Find what a statement passes on, to a target that has `whole` parameters as columns.
+
+        If its target is `complete` when the change follows, its value can be read back.
+        """
         wanted = real_reads(self.program, statement, {*self.params, *self.columns})
         weight = weight_of(statement, self.tensors, "dot")
         finiteness = finiteness_of(statement, self.wild, {})
@@ -110,7 +113,8 @@ class Reach:
             if read.symbol in slopes
             for start, factor, reached in self.blocks_of(read)
         )
-        if statement.reduction == "=" and isinstance(statement.expression, Primitive):
+        own = statement.reduction == "=" and isinstance(statement.expression, Primitive)
+        if own and complete:
             # The statement's own value is read back instead of computed again.
             known = read_of(statement.target, statement.map).symbol
             same = {statement.expression: known}
@@ -175,10 +179,12 @@ def _take_all(found: Reach, active: set[str], stepwise: set[str]) -> None:
     writers: dict[str, list[int]] = {}
     for number, statement in enumerate(found.program.statements):
         writers.setdefault(statement.target, []).append(number)
+    parts = [k for k, part in enumerate(sections(found.program.statements)) for _ in part]
     for number, statement in enumerate(found.program.statements):
         own_writers = writers[statement.target]
         if statement.target in active:
-            found.take(number, statement, whole=statement.target in stepwise)
+            complete = parts[own_writers[-1]] <= parts[number]
+            found.take(number, statement, whole=statement.target in stepwise, complete=complete)
             steps = [found.steps[n] for n in own_writers if n in found.steps]
             if steps and number == own_writers[-1] and statement.target not in stepwise:
                 found.close(statement.target, steps)

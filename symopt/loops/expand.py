@@ -34,7 +34,8 @@ _INFINITY = Constant(float("inf"))
 def expand_reductions(program: Program) -> Program:
     """The program without `logsumexp`: greatest term, sum of exponentials, logarithm.
 
-    Determinants are products of the diagonals that an elimination leaves.
+    Determinants are products of the diagonals that an elimination leaves. Winners that nothing
+    looks at are not sought.
 
     Shares exp(e - logsumexp(e)), as derivatives have them, are quotients of what that computes.
     """
@@ -43,10 +44,10 @@ def expand_reductions(program: Program) -> Program:
     shares: dict[str, _Shares] = {}
     for number, statement in enumerate(program.statements):
         if statement.reduction == "logsumexp":
-            found = _shares_of(statement, program.statements[number + 1 :], tensors)
-            if found is not None:
-                shares[statement.target] = found
-            statements.extend(_logsumexp(statement, tensors, found))
+            own = _shares_of(statement, program.statements[number + 1 :], tensors)
+            if own is not None:
+                shares[statement.target] = own
+            statements.extend(_logsumexp(statement, tensors, own))
         elif statement.of_matrix:
             statements.extend(with_whole_matrix(statement, tensors))
         else:
@@ -54,7 +55,15 @@ def expand_reductions(program: Program) -> Program:
                 if read.tensor in shares:
                     statement = shares[read.tensor].used_in(statement, read)
             statements.append(statement)
-    return replace(program, statements=tuple(statements), tensors=tensors)
+    needed = {read.tensor for statement in statements for read in statement.reads}
+    needed.update(program.outputs)
+    found = tuple(
+        replace(s, winner=None) if s.winner and s.winner.tensor not in needed else s
+        for s in statements
+    )
+    idle = {s.winner.tensor for s in statements if s.winner and s.winner.tensor not in needed}
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in idle}
+    return replace(program, statements=found, tensors=tensors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ class _Check:
                 continue
             self.element(read.tensor, read.map, node.target)
             assert read.tensor in self.ready, f"{node.target} reads {read.tensor} before it is set"
-            own = read.tensor in self.stepwise
+            own = read.tensor in self.stepwise or _are_apart(read.map, node.place)
             assert own or read.tensor != node.target, f"{node.target} reads itself"
             if not own and not self.is_local(read.tensor):
                 self.read.add(read.tensor)
@@ -239,3 +239,9 @@ class _Check:
 
     def is_local(self, name: str) -> bool:
         return self.kernel.buffers[name].of_samples
+
+
+def _are_apart(one: Iterable[Integer], other: Iterable[Integer]) -> bool:
+    """Whether two places are different elements by number, as those of steps written out are."""
+    pairs = ((a.value, b.value) for a, b in zip(one, other, strict=False))
+    return any(a is not None and b is not None and a != b for a, b in pairs)

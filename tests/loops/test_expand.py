@@ -86,9 +86,19 @@ def test_a_term_is_named_once() -> None:
     assert names == ["s.top", "s.total", "s"]
 
 
+GREATEST = "data x[n]\nparam b init 0\nminimize max(x[i] * b for i) + b"
+
+
 def test_other_statements_stay_as_they_are() -> None:
-    program = statements_of("data x[n]\nparam b init 0\nminimize max(x[i] * b for i) + b")
+    program = statements_of(GREATEST, "grad")
     assert expand_reductions(program) == program
+
+
+def test_winners_that_nothing_looks_at_are_not_sought() -> None:
+    (greatest, total) = expand_reductions(statements_of(GREATEST)).statements
+    assert greatest.reduction == "max"
+    assert greatest.winner is None
+    assert total == statements_of(GREATEST).statements[1]
 
 
 SHARES = """\

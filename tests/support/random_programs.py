@@ -31,6 +31,7 @@ GIVEN = {
     "V": ("k", "d"),
     "q": ("m",),
     "r": ("n", "k"),
+    "P": ("k", "k"),
 }
 DATA = ("x", "y", "X", "Y", "s")
 GATHERS = {"k": ("c", "n"), "m": ("h", "n")}  # per dim: an index array into it, over another dim
@@ -39,6 +40,12 @@ dim k = 3
 data x[n], y[n], X[n, d], Y[m, n], s
 data c[n] in k, h[n] in m, off[m+1] in n+1, tree[n] in n
 param w[d] init 0, b init 0, u[n] init 0, V[k, d] init 0, q[m] init 0, r[n, k] init 0
+param P[k, k] as symmetric init 0
+def mix(v[size], a) {
+  c[i] = v[i] * a - v[size - 1 - i] for i in size
+  h = sum(c) + b
+  return tanh(c * h)
+}
 """
 
 BOUNDED = ("sin", "cos", "tanh", "sigmoid", "atan")
@@ -227,7 +234,12 @@ def _loop(draw: Draw, scope: Scope, name: str) -> tuple[str, str]:
 
 def definition(draw: Draw, name: str, tensors: dict[str, tuple[str, ...]]) -> tuple[str, tuple]:
     """One definition, and the dims of its axes (none for those nobody else should read)."""
-    form = draw(st.integers(0, 11))
+    form = draw(st.integers(0, 13))
+    if form == 13:
+        return _of_matrix(draw, name, tensors)
+    if form == 12:
+        argument = expression(draw, Scope({"i": "n"}, tensors, 1))
+        return f"{name}[i, a] = mix(r[i], {argument})[a] for i in n, a in k", ("n", "k")
     if form >= 10:
         return recurrence(draw, name, lambda indices: expression(draw, Scope(indices, tensors, 1)))
     if form == 0:
@@ -253,6 +265,23 @@ def definition(draw: Draw, name: str, tensors: dict[str, tuple[str, ...]]) -> tu
     left = f"{name}[{', '.join(letters)}]" if dims else name
     body = expression(draw, scope)
     return f"{left} = {body}" + (f" for {ranges}" if dims else ""), dims
+
+
+def _of_matrix(draw: Draw, name: str, tensors: dict[str, tuple[str, ...]]) -> tuple[str, tuple]:
+    """A function of a positive definite matrix, of one or of each sample's."""
+    entry = f"((3 if a == z else 0) + tanh({expression(draw, Scope({}, tensors, 1))} * P[a, z]) / 2"
+    if draw(st.booleans()):
+        lines = f"{name}s[a, z] = {entry}) for a in k, z in k\n"
+        return _choose(
+            draw,
+            (f"{lines}{name} = logdet({name}s)", ()),
+            (f"{lines}{name} = inv({name}s)", ("k", "k")),
+            (f"{lines}{name} = cholesky({name}s)", ("k", "k")),
+            (f"{lines}{name}[i, a] = solve({name}s, r[i])[a] for i in n, a in k", ("n", "k")),
+        )
+    lines = f"{name}s[i, a, z] = {entry} + (u[i]^2 if a == z else 0)) for i in n, a in k, z in k\n"
+    function = _choose(draw, "logdet", "det")
+    return f"{lines}{name}[i] = {function}({name}s[i]) / 9 for i in n", ("n",)
 
 
 def _neighbours(draw: Draw, name: str, tensors: dict[str, tuple[str, ...]]) -> str:
