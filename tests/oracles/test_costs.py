@@ -1,8 +1,9 @@
 """What derivatives cost, in counted operations of the compiled loops.
 
 A gradient costs at most 4 values, a Hessian-vector product at most 3 gradients, a Gauss-Newton
-product no more than a Hessian-vector product. Small sums that are done once count as much as those
-over samples, so programs are bound to some dozens of samples.
+product no more than a Hessian-vector product. Sums that are done once, over cameras or weights,
+would count for much beside some dozens of samples, so that operations are counted for a hundred
+times as many.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def _operations(problem: Problem, function: str) -> float:
     fixed = problem.model.fixed_by(sizes.dims, sizes.arrays)
     model = problem.model
     lowered = lower(model.stages, Request(function, None, fixed), model._options)
-    found = operation_counts(lowered.kernel).total.total.at(sizes.dims, sizes.arrays)
+    many = {name: 100 * sizes.dims[name] for name in lowered.kernel.dims}
+    found = operation_counts(lowered.kernel).total.total.at(sizes.dims | many, sizes.arrays)
     assert found is not None
     return float(found)
 

@@ -159,7 +159,7 @@ def nodes_in(part: object) -> set[type]:
 def test_printed_trees_parse_to_themselves() -> None:
     seen: set[type] = set()
 
-    @settings(max_examples=200, deadline=None, derandomize=True)
+    @settings(max_examples=300, deadline=None, derandomize=True)
     @given(files)
     def parse_what_is_printed(file: tree.File) -> None:
         assert parse(Source("printed", print_file(file))) == file
