@@ -19,12 +19,13 @@ from symopt.statements.build import used_reads
 from symopt.statements.expression import operands, postorder, replaced
 from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
 from symopt.typed.ranges import greatest
-from symopt.types import index
+from symopt.types import depends_on, index
 
 
 def with_names(program: Program, params: Iterable[str], least: int = 1) -> Program:
     """The program with a definition for each function inside an expression, and for what it is of.
 
+    So have sums that are factors: what comes back to them is computed once for all their terms.
     These have to be changed by so many reads at `least`. Only in statements without a sum, so that
     nothing takes more room than what it is part of.
     """
@@ -73,7 +74,10 @@ def _is_function(node: sympy.Expr) -> bool:
 
 
 def _arguments(order: list[sympy.Expr], whole: sympy.Expr) -> set[sympy.Expr]:
-    """Functions inside an expression and what they are of, unless a choice is around them."""
+    """Functions inside an expression, what they are of, and sums in products.
+
+    None of these has a choice around it.
+    """
     found: set[sympy.Expr] = set()
     hidden: set[sympy.Expr] = set()
     for node in reversed(order):
@@ -83,6 +87,8 @@ def _arguments(order: list[sympy.Expr], whole: sympy.Expr) -> set[sympy.Expr]:
                 hidden.add(part)
         if _is_function(node):
             found.update((node, *operands(node)))
+        if node.is_Mul:
+            found.update(part for part in operands(node) if part.is_Add)
     return found - hidden - {whole}
 
 
@@ -92,18 +98,22 @@ def _part(
     reads: list[Read],
     tensors: dict[str, Tensor],
 ) -> Statement:
-    """A definition, over the loops of a statement, of a part of what it computes."""
+    """A definition of a part of what a statement computes, over the loops that it depends on."""
     count = 1
     while f"{statement.target}.inner{count}" in tensors:
         count += 1
     name = f"{statement.target}.inner{count}"
+    used = used_reads(expression, tuple(reads))
     ranges = {loop.index: loop for loop in statement.loops}
+    mentioned = frozenset[str]().union(*(part.indices for read in used for part in read.map))
+    mentioned |= {loop.index for loop in statement.loops[: len(statement.steps)]}
+    wanted = depends_on(mentioned, ranges)
+    loops = tuple(loop for loop in statement.loops if loop.index in wanted)
     below = {t.name: t.below for t in tensors.values() if t.below is not None}
-    place = tuple(index(loop.index) for loop in statement.loops)
+    place = tuple(index(loop.index) for loop in loops)
     shape = tuple(greatest(part, ranges, below) + 1 for part in place)
     tensors[name] = Tensor(name, shape, Role.COMPUTED)
-    used = used_reads(expression, tuple(reads))
     return Statement(
-        name, place, statement.loops, "=", expression, used,
+        name, place, loops, "=", expression, used,
         steps=statement.steps, span=statement.span,
     )  # fmt: skip

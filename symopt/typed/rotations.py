@@ -37,16 +37,19 @@ def rotate(elaborator: Elaborator, w: Value, x: Value, span: Span) -> Value:
         return elaborator.fail(diagnostic, span)
     w, x = shared(elaborator, w, "w"), shared(elaborator, x, "x")
     square = shared(elaborator, _dot(elaborator, w, w, span), "square")
-    weights = [
+    cosine_of, sine_of, rest_of = (
         shared(elaborator, _of_square(record, square, span), record.name)
         for record in (rotation_cosine, rotation_sine, rotation_rest)
-    ]
+    )
+    # Names for what all three components share: what follows from it comes back to it once.
     along = shared(elaborator, _dot(elaborator, w, x, span), "along")
+    kept = mapped(batch, (along, rest_of), Product, span)
+    kept = shared(elaborator, kept, "kept")
     shape = (*batch, THREE)
 
     def at(place: Place) -> Scalar:
         outer, j = place[:-1], place[-1]
-        cosine, sine, rest = (broadcast_at(weight, batch, outer) for weight in weights)
+        cosine, sine = (broadcast_at(weight, batch, outer) for weight in (cosine_of, sine_of))
 
         def component(of: Value, k: Integer) -> Scalar:
             return broadcast_at(of, shape, (*outer, k))
@@ -59,7 +62,7 @@ def rotate(elaborator: Elaborator, w: Value, x: Value, span: Span) -> Value:
             ),
             span,
         )
-        turned = Product((component(w, j), broadcast_at(along, batch, outer), rest))
+        turned = Product((component(w, j), broadcast_at(kept, batch, outer)))
         return Sum((Product((component(x, j), cosine)), Product((cross, sine)), turned), span)
 
     # Under a name: each of its many factors has a slope of its own, times what follows from it.

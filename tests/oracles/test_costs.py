@@ -19,12 +19,8 @@ from symopt.problem import Problem
 from tests.oracles.test_every_program import MAKERS
 
 NAMES = [name for name in MAKERS if name.startswith(("examples/", "small/"))]
-# One product of all factors but one for each factor, which is what is right at zeros.
+# The factors before and after each one are multiplied up anew: dividing is wrong at zeros.
 PRODUCTS = ("small/products", "small/products_with_zeros")
-# Written as one expression of nested functions, whose slopes are computed for each parameter.
-NESTED = ("small/deep",)
-# Sums over samples that wait for finished ones run in a second pass, which computes values again.
-SECOND_PASS = ("examples/mixture/iris",)
 
 
 def _operations(problem: Problem, function: str) -> float:
@@ -45,13 +41,13 @@ def _costs(name: str) -> dict[str, float]:
     return {function: _operations(problem, function) for function in wanted}
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in (*PRODUCTS, *NESTED)])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in PRODUCTS])
 def test_a_gradient_costs_at_most_four_values(name: str) -> None:
     costs = _costs(name)
     assert costs["grad"] <= 4 * costs["value"]
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in (*PRODUCTS, *SECOND_PASS)])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in PRODUCTS])
 def test_a_hessian_product_costs_at_most_three_gradients(name: str) -> None:
     costs = _costs(name)
     assert costs["hvp"] <= 3 * costs["grad"]
@@ -64,8 +60,8 @@ def test_a_gauss_newton_product_costs_no_more_than_a_hessian_product(name: str) 
         assert costs["gnvp"] <= costs["hvp"]
 
 
-@pytest.mark.parametrize("name", [*PRODUCTS, *NESTED, *SECOND_PASS])
-def test_the_others_are_not_far_from_that(name: str) -> None:
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_are_not_far_from_that(name: str) -> None:
     costs = _costs(name)
-    assert costs["grad"] <= 6 * costs["value"]
-    assert costs["hvp"] <= 3.6 * costs["grad"]
+    assert costs["grad"] <= 5 * costs["value"]
+    assert costs["hvp"] <= 3.2 * costs["grad"]
