@@ -9,7 +9,7 @@ run: $(STAMP)
 	$(BIN)/symopt fit examples/nist/misra1a.sym --data examples/nist/misra1a.csv
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check symopt tests

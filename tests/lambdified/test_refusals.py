@@ -39,7 +39,7 @@ f = sympy.Function("f")
         ([x, object()], "object is no expression"),
         (x + sympy.Wild("w") * 0 + sympy.Symbol("q"), "`q` is in the expression"),
     ],
-    ids=str,
+    ids=range(17),
 )
 def test_expressions(expression: Any, message: str) -> None:
     with pytest.raises(symopt.DataError, match=message):
@@ -47,7 +47,9 @@ def test_expressions(expression: Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [[x, x], [x + y], [3], "x", {x, y}, None, [[x, [x]]], [sympy.Integer(2)]], ids=str
+    "arguments",
+    [[x, x], [x + y], [3], "x", {x, y}, None, [[x, [x]]], [sympy.Integer(2)]],
+    ids=range(8),
 )
 def test_arguments(arguments: Any) -> None:
     with pytest.raises(symopt.DataError, match="cannot be an argument"):

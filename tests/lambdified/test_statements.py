@@ -43,7 +43,7 @@ EXPRESSIONS: tuple[list[Any], ...] = (
 )
 
 
-@pytest.mark.parametrize("arrays", [set(), {"a0"}, {"a0", "a1"}], ids=str)
+@pytest.mark.parametrize("arrays", [set(), {"a0"}, {"a0", "a1"}], ids=["none", "one", "two"])
 @pytest.mark.parametrize("expressions", EXPRESSIONS, ids=range(len(EXPRESSIONS)))
 def test_evaluated(expressions: list[Any], arrays: set[str]) -> None:
     """The NumPy meaning of the statements is that of the expressions."""
