@@ -13,7 +13,7 @@ from symopt.typed.calls import FUNCTION_NAMES, mistake_in_call
 from symopt.typed.components import strong_components
 from symopt.typed.elaborate import CONSTANTS
 from symopt.typed.targets import named_indices
-from symopt.typed.walk import Node, children
+from symopt.typed.walk import Node, children, element_of
 
 if TYPE_CHECKING:
     from symopt.typed.checker import Unit
@@ -53,8 +53,20 @@ def _has_sound_structure(unit: Unit, function: tree.FunctionDefinition) -> bool:
         seen[argument.name] = argument.span
     accumulated: set[str] = set()
     refused: set[str] = set()
+    elements: dict[str, int] = {}  # how many there are of what is given element by element
+    by_element = {s.name for s in function.body} - {
+        s.name for s in function.body if element_of(s) is None
+    }
     for number, statement in enumerate(function.body):
         name = statement.name
+        if name in by_element and not (name in seen and name not in elements):
+            expected = elements[name] = elements.get(name, -1) + 1
+            if element_of(statement) != expected and name not in refused:
+                unit.report.add(function_errors.element_order(name, expected, statement.span))
+                refused.add(name)
+            _check_order(unit, function.body[number:], seen, refused)
+            seen.setdefault(name, statement.name_span)
+            continue
         if name not in refused and _is_recurrence(statement):
             unit.report.add(function_errors.recurrence_in_function(name, statement.span))
             refused.add(name)

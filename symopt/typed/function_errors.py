@@ -57,6 +57,16 @@ def recurrence_in_function(name: str, span: Span) -> Diagnostic:
     )
 
 
+def element_order(name: str, expected: int, span: Span) -> Diagnostic:
+    return problem(
+        Kind.PARSE,
+        "element-order",
+        f"element {expected} of `{name}` is to be defined here",
+        span,
+        help=f"give the elements of a local array one after another: `{name}[0]`, `{name}[1]`, ...",
+    )
+
+
 def repeated_local(name: str, span: Span, first: Span) -> Diagnostic:
     return problem(
         Kind.PARSE,

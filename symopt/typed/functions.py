@@ -20,9 +20,9 @@ from symopt.typed.scope import Environment
 from symopt.typed.sharing import Written, shared, stored
 from symopt.typed.subscripts import integer
 from symopt.typed.targets import Target, target_of
-from symopt.typed.values import Value, broken_value, mapped, scalar_value
-from symopt.typed.walk import Node, children, depth_of_calls, uses
-from symopt.types import Atom, Entry, Integer, dim, index
+from symopt.typed.values import Place, Value, broken_value, mapped, scalar_value
+from symopt.typed.walk import Node, children, depth_of_calls, element_of, uses
+from symopt.types import Atom, Entry, Integer, constant, dim, index
 
 if TYPE_CHECKING:
     from symopt.typed.elaborate import Elaborator
@@ -244,6 +244,8 @@ def _with_local(
 ) -> Environment:
     """The environment with one more local definition; broken, after a report."""
     name = statement.name
+    if element_of(statement) is not None:
+        return _with_element(elaborator, f"{function.name}.{name}", statement, env)
     often = _used(function, name, number + 1) > 1
     found = _local(elaborator, f"{function.name}.{name}", statement, env, often)
     if found is None:
@@ -261,6 +263,34 @@ def _with_local(
         both = mapped(value.shape, (before, value), Sum, statement.span)
         value = shared(elaborator, both, f"{function.name}.{name}") if often else both
     return env.with_local(name, value, origin)
+
+
+def _with_element(
+    elaborator: Elaborator, stem: str, statement: tree.Definition, env: Environment
+) -> Environment:
+    """The environment with one more element of a local array that is given element by element."""
+    name, number, span = statement.name, element_of(statement), statement.span
+    before = env.arguments[name] if number else None
+    value = elaborator.value(statement.value, env)
+    if value.broken or (before is not None and before.broken):
+        return env.with_local(name, broken_value(span))
+    if before is not None and before.shape[1:] != value.shape:
+        what, shape = f"element {number} of `{name}`", before.shape[1:]
+        diagnostic = errors.wrong_shape(what, shape, value.shape, statement.name_span)
+        return env.with_local(name, elaborator.fail(diagnostic, span))
+    last = shared(elaborator, value, stem)
+
+    def at(place: Place) -> Scalar:
+        here, rest = place[0], place[1:]
+        if before is None or here.value == number:
+            return last.at(rest)
+        if here.value is not None:
+            return before.at(place)
+        is_last = Apply(operators.equal, (Count(here), Number(float(number or 0))), span)
+        return Apply(operators.select, (is_last, last.at(rest), before.at(place)), span)
+
+    shape = (constant((number or 0) + 1), *value.shape)
+    return env.with_local(name, Value(shape, at, span, simple=True), (constant(0),) * len(shape))
 
 
 def _local(

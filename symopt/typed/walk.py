@@ -99,3 +99,11 @@ def uses(node: Node, name: str) -> int:
         return int(node.name == name)
     total = sum(uses(child, name) for child in children(node))
     return 2 * total if isinstance(node, tree.Generator) else total
+
+
+def element_of(statement: tree.Definition) -> int | None:
+    """The number of the element that a local definition gives, as in `d[0] = x`."""
+    match statement.subscripts:
+        case (tree.Number(value, True),) if not statement.accumulate:
+            return int(value)
+    return None

@@ -714,6 +714,23 @@ def factor_by_columns(v):
 CASES["factor_by_columns"] = Case(coordinates, factor_by_columns)
 
 
+@case(y=(5, 2))
+def runge_kutta(v):
+    def slope(s):
+        eaten = v.rate[1] * s[0] * s[1]
+        return np.array([v.rate[0] * s[0] - eaten, eaten - v.rate[2] * s[1]])
+
+    s, h = np.array(v.start), 0.2
+    total = np.sum((s - v.y[0]) ** 2)
+    for y in v.y[1:]:
+        a = slope(s)
+        b = slope(s + h / 2 * a)
+        c = slope(s + h / 2 * b)
+        s = s + h / 6 * (a + 2 * b + 2 * c + slope(s + h * c))
+        total += np.sum((s - y) ** 2)
+    return total
+
+
 @case(y=(8,))
 def cases(v):
     d = np.empty(8)
