@@ -85,10 +85,10 @@ def test_each_wrong_read_is_named(wrong):
 
 @pytest.mark.parametrize(("module", "way"), [(reverse, "adjoint"), (forward, "tangent")])
 def test_a_wrong_reduction_is_named(monkeypatch, module, way):
-    def halved(statement, tensors, suffix):
+    def halved(statement, tensors, suffix, **options):
         from dataclasses import replace
 
-        weight = weight_of(statement, tensors, suffix)
+        weight = weight_of(statement, tensors, suffix, **options)
         if statement.reduction != "logsumexp":
             return weight
         return replace(weight, factor=weight.factor * Constant(0.5))
