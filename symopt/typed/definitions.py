@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from symopt.primitives import operators
 from symopt.syntax import tree
-from symopt.typed import errors, index_errors
+from symopt.typed import errors
 from symopt.typed.program import Apply, Definition, Number, Scalar
 from symopt.typed.ranges import greatest
 from symopt.typed.scope import Environment, Variable
-from symopt.typed.targets import Target, target_of
+from symopt.typed.targets import Target, right_side, target_of
 from symopt.typed.values import Value
 from symopt.types import Integer, constant, index
 
@@ -72,20 +72,10 @@ def elaborate_definition(
     target = target_of(elaborator, statement, Environment())
     if target is None:
         return None
-    condition: Scalar | None = None
-    for part in statement.filters:
-        if not statement.accumulate:
-            unit.report.add(index_errors.filtered_definition(part.span))
-            return None
-        found = elaborator.scalar(part, target.env, "a filter")
-        condition = (
-            found if condition is None else Apply(operators.both, (condition, found), part.span)
-        )
-    if condition is None:
-        value = elaborator.value(statement.value, target.env)
-    else:
-        with elaborator.guarded(condition):
-            value = elaborator.value(statement.value, target.env)
+    right = right_side(elaborator, statement, target.env)
+    if right is None:
+        return None
+    value, condition = right
     _move(elaborator.introduced, into)
     if value.broken:
         return None

@@ -13,13 +13,13 @@ from symopt.diagnostics import Diagnostic, Label
 from symopt.primitives import operators
 from symopt.source import Span
 from symopt.syntax import tree
-from symopt.typed import errors, function_errors, index_errors
+from symopt.typed import errors, function_errors
 from symopt.typed.program import Apply, Count, Number, Read, Scalar, Sum
 from symopt.typed.reads import integer_atoms
 from symopt.typed.scope import Environment
 from symopt.typed.sharing import Written, shared, stored
 from symopt.typed.subscripts import integer
-from symopt.typed.targets import Target, target_of
+from symopt.typed.targets import Target, right_side, target_of
 from symopt.typed.values import Place, Value, broken_value, mapped, scalar_value
 from symopt.typed.walk import Node, children, depth_of_calls, element_of, uses
 from symopt.types import Atom, Entry, Integer, constant, dim, index
@@ -300,20 +300,10 @@ def _local(
     target = target_of(elaborator, statement, env)
     if target is None:
         return None
-    condition: Scalar | None = None
-    for part in statement.filters:
-        if not statement.accumulate:
-            elaborator.report.add(index_errors.filtered_definition(part.span))
-            return None
-        found = elaborator.scalar(part, target.env, "a filter")
-        condition = (
-            found if condition is None else Apply(operators.both, (condition, found), part.span)
-        )
-    if condition is None:
-        value = elaborator.value(statement.value, target.env)
-    else:
-        with elaborator.guarded(condition):
-            value = elaborator.value(statement.value, target.env)
+    right = right_side(elaborator, statement, target.env)
+    if right is None:
+        return None
+    value, condition = right
     if value.broken:
         return None
     value = replace(value, span=statement.span)

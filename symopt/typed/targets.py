@@ -1,4 +1,4 @@
-"""The left side of a definition: its loops, and the place that each of their points writes."""
+"""The sides of a definition: loops and the place that each point writes; the value and filters."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from symopt.primitives import operators
 from symopt.syntax import tree
 from symopt.typed import index_errors
 from symopt.typed.infer import bound_clauses
+from symopt.typed.program import Apply, Scalar
 from symopt.typed.ranges import least
 from symopt.typed.scope import Axis, Environment
 from symopt.typed.subscripts import integer
+from symopt.typed.values import Value
 from symopt.typed.walk import Node, children, index_names, names
 from symopt.types import Integer, Range
 
@@ -53,6 +56,28 @@ def target_of(
             return None
         place.append(found)
     return Target(in_left_order(loops, tuple(place)), inner, tuple(place))
+
+
+def right_side(
+    elaborator: Elaborator, statement: tree.Definition, env: Environment
+) -> tuple[Value, Scalar | None] | None:
+    """The value of a definition inside its loops, and the condition of its filters.
+
+    None after a report.
+    """
+    condition: Scalar | None = None
+    for part in statement.filters:
+        if not statement.accumulate:
+            elaborator.report.add(index_errors.filtered_definition(part.span))
+            return None
+        found = elaborator.scalar(part, env, "a filter")
+        condition = (
+            found if condition is None else Apply(operators.both, (condition, found), part.span)
+        )
+    if condition is None:
+        return elaborator.value(statement.value, env), None
+    with elaborator.guarded(condition):
+        return elaborator.value(statement.value, env), condition
 
 
 def _own_axes(elaborator: Elaborator, statement: tree.Definition) -> dict[str, Axis]:

@@ -47,6 +47,14 @@ param a[m] init 1
 q[g] = sum(x[i] * a[g] for i in range(off[g], off[g+1])) for g in range(m)
 minimize sum(q[g]^2 for g)
 """,
+    "states": """\
+data u[T, b], y[b]
+param a[2] init 1, w init 1
+h[0, s] = 0
+h[t, s] = tanh(a[0] * h[t-1, s] + a[1] * u[t-1, s]) for t in range(1, T + 1)
+model z[s] = w * h[T, s]
+minimize mean((z - y)^2)
+""",
     "two_samples": """\
 data x[n], y[m]
 param a init 1, b init 1
