@@ -10,10 +10,11 @@ from symopt.loops.program import (
     Phase,
     Rows,
     Steps,
+    Storage,
     Update,
     touched,
 )
-from symopt.loops.work import elements, written_out
+from symopt.loops.work import elements, points, written_out
 from symopt.types import Integer
 
 _MOST_PICKED = 16  # elements among which an index chooses by comparing it with each
@@ -69,7 +70,8 @@ def _note(
     fixed = numbers if written_out(update, limit) else None
     written = {update.target} | ({update.winner.tensor} if update.winner else set())
     for name in touched(update):
-        begun.setdefault(name, update.first and name in written)
+        sets = update.first and name in written
+        begun.setdefault(name, sets and _sets_all(update, kernel.buffers[name]))
     accesses = [(name, update.place) for name in written]
     accesses += [(read.tensor, read.map) for read in update.reads if read.tensor]
     for name, place in accesses:
@@ -85,6 +87,12 @@ def _note(
 def _is_small(buffer: Buffer) -> bool:
     count = elements(buffer.shape)
     return count is not None and count <= _MOST_KEPT
+
+
+def _sets_all(update: Update, buffer: Buffer) -> bool:
+    """Whether no element is left to other phases: steps that are written out may be parted."""
+    loops = [loop for loop in update.loops if loop.index in update.seen]
+    return buffer.storage is not Storage.TILE or points(loops) == elements(buffer.shape)
 
 
 def _few(buffer: Buffer) -> bool:

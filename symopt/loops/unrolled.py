@@ -59,9 +59,14 @@ def _updates(steps: Steps, known: Mapping[str, Integer]) -> list[Update]:
         for part in steps.body:
             if isinstance(part, Steps):
                 found.extend(_updates(part, here))
-            else:
+            elif not _adds_nothing(part, here):
                 found.append(_at(part, here))
     return found
+
+
+def _adds_nothing(update: Update, known: Mapping[str, Integer]) -> bool:
+    """Whether a sum's place is out of range, so that what it adds is selected away."""
+    return update.reduction == "sum" and any(_is_outside(part, known) for part in update.place)
 
 
 def _at(update: Update, known: Mapping[str, Integer]) -> Update:

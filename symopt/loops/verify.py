@@ -18,6 +18,7 @@ from symopt.loops.program import (
     Update,
     updates_of,
 )
+from symopt.typed.ranges import are_apart
 from symopt.types import Integer, Range
 
 
@@ -191,6 +192,11 @@ class _Check:
             self.element(read.tensor, read.map, node.target)
             assert read.tensor in self.ready, f"{node.target} reads {read.tensor} before it is set"
             own = read.tensor in self.stepwise or _are_apart(read.map, node.place)
+            # A case may read what other cases have written of the same buffer.
+            own = own or (
+                read.tensor == node.target
+                and are_apart(read.map, node.loops, node.place, node.loops)
+            )
             assert own or read.tensor != node.target, f"{node.target} reads itself"
             if not own and not self.is_local(read.tensor):
                 self.read.add(read.tensor)
@@ -242,6 +248,9 @@ class _Check:
 
 
 def _are_apart(one: Iterable[Integer], other: Iterable[Integer]) -> bool:
-    """Whether two places are different elements by number, as those of steps written out are."""
-    pairs = ((a.value, b.value) for a, b in zip(one, other, strict=False))
-    return any(a is not None and b is not None and a != b for a, b in pairs)
+    """Whether two places differ, whatever the loops are at, as those of steps written out do.
+
+    By number, or by an index array that is known to point elsewhere.
+    """
+    pairs = zip(one, other, strict=False)
+    return any(a != b and not (a.indices or b.indices) for a, b in pairs)

@@ -7,6 +7,7 @@ import sympy
 from symopt.primitives.record import Constant, Primitive
 from symopt.statements.expression import postorder, symbols_of
 from symopt.statements.program import IDENTITY, Program, Read, Role, Statement, sections
+from symopt.typed.ranges import are_apart
 from symopt.types import Integer, index
 
 
@@ -44,9 +45,16 @@ def _verify_order(program: Program) -> None:
             assert read.tensor in last, f"{read.tensor} is read and never written"
             # What is computed stepwise may have elements that are written after all steps.
             own = parts[number][0].steps and any(read.tensor in s.written for s in parts[number])
-            assert own or last[read.tensor] < number, (
-                f"{read.tensor} is read by statement {number} before it is complete"
-            )
+            # What a case reads of others is no element that is still to come.
+            assert (
+                own
+                or last[read.tensor] < number
+                or all(
+                    are_apart(read.map, statement.loops, other.map, other.loops)
+                    for later, other in numbered
+                    if later >= number and read.tensor in other.written
+                )
+            ), f"{read.tensor} is read by statement {number} before it is complete"
         for earlier in writers.setdefault(statement.target, []):
             kinds = {earlier.reduction, statement.reduction}
             same = (earlier.map, earlier.loops) == (statement.map, statement.loops)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from symopt.types import (
     Atom,
@@ -85,6 +85,22 @@ def inside(
     low = least(place, ranges, sizes) - lower
     high = upper - 1 - greatest(place, ranges, sizes)
     return nonnegative(low) and nonnegative(high)
+
+
+def are_apart(
+    one: Iterable[Integer],
+    its: Iterable[Range],
+    other: Iterable[Integer],
+    others: Iterable[Range],
+) -> bool:
+    """Whether two places, each over loops of its own, are certain to have nothing in common."""
+    first, second = ({loop.index: loop for loop in loops} for loops in (its, others))
+    for a, b in zip(one, other, strict=True):
+        below = least(b, second, {}) - greatest(a, first, {})
+        above = least(a, first, {}) - greatest(b, second, {})
+        if nonnegative(below - 1) or nonnegative(above - 1):
+            return True
+    return False
 
 
 def never_negative(value: Integer, ranges: Mapping[str, Range]) -> bool:

@@ -42,6 +42,15 @@ def test_what_is_out_of_range_is_not_read() -> None:
     assert [read.map for read in second.reads] == [(constant(0),)]
 
 
+def test_what_is_added_out_of_range_is_left_out() -> None:
+    """As the adjoint of a state that the first step does not look at."""
+    back = Update(
+        H, (atom(Clamp(T - 1, constant(4))),), (), "sum", EARLIER.symbol, (EARLIER,), first=False
+    )  # fmt: skip
+    found = unrolled(Steps(Range("t", constant(0), constant(4)), True, (back,)), 100)
+    assert places(found) == [2, 1, 0]
+
+
 def test_integers_become_numbers() -> None:
     last = unrolled(steps(), 100)[-1]
     assert isinstance(last, Update)
