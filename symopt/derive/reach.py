@@ -79,6 +79,7 @@ class Reach:
     tensors: dict[str, Tensor]
     steps: dict[int, Step] = field(default_factory=dict)
     columns: dict[str, Columns] = field(default_factory=dict)
+    still: set[str] = field(default_factory=set)  # tensors with columns that nothing changes so far
     _homes: dict[str, Mapping[Block, int]] = field(default_factory=dict)
     _fixed: dict[tuple[str, Integer], sympy.Expr] = field(default_factory=dict)
 
@@ -99,7 +100,7 @@ class Reach:
 
         If its target is `complete` when the change follows, its value can be read back.
         """
-        wanted = real_reads(self.program, statement, {*self.params, *self.columns})
+        wanted = real_reads(self.program, statement, {*self.params, *self.columns} - self.still)
         weight = weight_of(statement, self.tensors, "dot")
         finiteness = finiteness_of(statement, self.wild, {})
         if number in self.unguarded:
@@ -124,6 +125,7 @@ class Reach:
         if parts:
             self.tensors.update({tensor.name: tensor for tensor in weight.tensors})
             self.steps[number] = Step(statement, weight, finiteness, slopes, parts)
+            self.still.discard(statement.target)
 
     def blocks_of(self, read: Read) -> Iterator[tuple[Integer, sympy.Expr | None, Block]]:
         """The blocks that are read: start, factor, and the entries that are reached.
@@ -163,15 +165,26 @@ def reach(
     wild = wild_tensors(program)
     bare = unguarded(program, wild)
     active = depending_on(program, params) & leading_to(program, wanted)
-    stepwise = {s.target for s in program.statements if s.steps} & active
+    stepwise = _read_early(program) & active
     while True:
         found = Reach(program, params, layout, wild, bare, dict(program.tensors))
         found.columns.update({name: layout.all_of(name) for name in stepwise})
+        found.still |= stepwise - {s.target for s in program.statements if s.steps}
         _take_all(found, active, stepwise)
         changing = {step.statement.target for step in found.steps.values()}
         if stepwise <= changing:
             return found
         stepwise &= changing  # it turned out that the others do not change at all
+
+
+def _read_early(program: Program) -> set[str]:
+    """Tensors that are read before all of their elements are there: in steps, or case by case."""
+    last = {s.target: number for number, s in enumerate(program.statements)}
+    found = {s.target for s in program.statements if s.steps}
+    for number, statement in enumerate(program.statements):
+        names = (read.tensor or "" for read in statement.reads)
+        found.update(name for name in names if last.get(name, -1) >= number)
+    return found
 
 
 def _take_all(found: Reach, active: set[str], stepwise: set[str]) -> None:
