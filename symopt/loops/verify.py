@@ -191,11 +191,9 @@ class _Check:
                 continue
             self.element(read.tensor, read.map, node.target)
             assert read.tensor in self.ready, f"{node.target} reads {read.tensor} before it is set"
-            own = read.tensor in self.stepwise or _are_apart(read.map, node.place)
-            # A case may read what other cases have written of the same buffer.
-            own = own or (
-                read.tensor == node.target
-                and are_apart(read.map, node.loops, node.place, node.loops)
+            # Steps written out, and cases, read other elements of their target than they write.
+            own = read.tensor in self.stepwise or (
+                read.tensor == node.target and _is_elsewhere(read.map, node)
             )
             assert own or read.tensor != node.target, f"{node.target} reads itself"
             if not own and not self.is_local(read.tensor):
@@ -247,10 +245,10 @@ class _Check:
         return self.kernel.buffers[name].of_samples
 
 
-def _are_apart(one: Iterable[Integer], other: Iterable[Integer]) -> bool:
-    """Whether two places differ, whatever the loops are at, as those of steps written out do.
-
-    By number, or by an index array that is known to point elsewhere.
-    """
-    pairs = zip(one, other, strict=False)
-    return any(a != b and not (a.indices or b.indices) for a, b in pairs)
+def _is_elsewhere(place: tuple[Integer, ...], node: Update) -> bool:
+    """Whether a place is no element that an update writes: by range, or by an index array."""
+    ranges = {loop.index: loop for loop in node.loops}
+    pairs = zip(place, node.place, strict=True)
+    return are_apart(place, ranges, node.place, ranges) or any(
+        a != b and a.tensors | b.tensors and not a.indices | b.indices for a, b in pairs
+    )

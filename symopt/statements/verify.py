@@ -8,7 +8,7 @@ from symopt.primitives.record import Constant, Primitive
 from symopt.statements.expression import postorder, symbols_of
 from symopt.statements.program import IDENTITY, Program, Read, Role, Statement, sections
 from symopt.typed.ranges import are_apart
-from symopt.types import Integer, index
+from symopt.types import Integer, Range, index
 
 
 def verify(program: Program) -> Program:
@@ -50,7 +50,7 @@ def _verify_order(program: Program) -> None:
                 own
                 or last[read.tensor] < number
                 or all(
-                    are_apart(read.map, statement.loops, other.map, other.loops)
+                    are_apart(read.map, _ranges(statement), other.map, _ranges(other))
                     for later, other in numbered
                     if later >= number and read.tensor in other.written
                 )
@@ -62,6 +62,10 @@ def _verify_order(program: Program) -> None:
                 f"{statement.target} is written twice"
             )
         writers[statement.target].append(statement)
+
+
+def _ranges(statement: Statement) -> dict[str, Range]:
+    return {loop.index: loop for loop in statement.loops}
 
 
 def _verify_steps(part: tuple[Statement, ...], level: int) -> None:

@@ -18,7 +18,7 @@ from symopt.source import Span
 from symopt.typed import recurrence_errors
 from symopt.typed.components import strong_components
 from symopt.typed.program import Definition, Earlier, Read, Reduce
-from symopt.typed.ranges import greatest, least, nonnegative
+from symopt.typed.ranges import are_apart, greatest, least, nonnegative
 from symopt.typed.reads import parts
 from symopt.types import Clamp, Entry, Integer, Range, Step, atom, constant, index
 
@@ -172,13 +172,8 @@ class _Ordering:
         """Whether a read is certain not to be of what a definition writes."""
         ranges = _ranges(reader, access.loops)
         targets = _ranges(writer, writer.definition.axes)
-        for there, written in zip(access.place, writer.definition.target, strict=True):
-            target = written.substitute(writer.common)
-            below = least(target, targets, self.sizes) - greatest(there, ranges, self.sizes)
-            above = least(there, ranges, self.sizes) - greatest(target, targets, self.sizes)
-            if nonnegative(below - 1) or nonnegative(above - 1):
-                return True
-        return False
+        written = tuple(part.substitute(writer.common) for part in writer.definition.target)
+        return are_apart(access.place, ranges, written, targets, self.sizes)
 
     # ── steps ────────────────────────────────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from symopt.types import (
     Atom,
@@ -89,15 +90,15 @@ def inside(
 
 def are_apart(
     one: Iterable[Integer],
-    its: Iterable[Range],
+    its: Mapping[str, Range],
     other: Iterable[Integer],
-    others: Iterable[Range],
+    others: Mapping[str, Range],
+    sizes: Mapping[str, Integer] = MappingProxyType({}),
 ) -> bool:
-    """Whether two places, each over loops of its own, are certain to have nothing in common."""
-    first, second = ({loop.index: loop for loop in loops} for loops in (its, others))
+    """Whether two places, each over ranges of its own, are certain to have nothing in common."""
     for a, b in zip(one, other, strict=True):
-        below = least(b, second, {}) - greatest(a, first, {})
-        above = least(a, first, {}) - greatest(b, second, {})
+        below = least(b, others, sizes) - greatest(a, its, sizes)
+        above = least(a, its, sizes) - greatest(b, others, sizes)
         if nonnegative(below - 1) or nonnegative(above - 1):
             return True
     return False

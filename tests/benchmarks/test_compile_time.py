@@ -51,6 +51,8 @@ BOUND = {
     "lstm": ("lstm", "value_and_grad", inputs.lstm(0, layers=2, characters=1024, bits=14)),
 }
 
+MISSED = ("hand, simple, Jacobian", "hand, complicated, Jacobian")
+
 _BOUND_SCRIPT = """\
 import sys, time
 start = time.process_time()
@@ -107,4 +109,6 @@ def test_cold_to_the_first_derivative(
     bytecode = tmp_path_factory.getbasetemp() / "bytecode"
     best = min(float(_output(script, bytecode)) for _ in range(REPEATS))
     print(f"\n{name:28} import, load, bind and {function}: {best:.2f} s", end="")
-    assert best < (2.5 if function == "jac_sparse" else 1.5)  # SciPy's sparse matrices take time
+    if name in MISSED and best >= 1.5:
+        pytest.xfail("its sparse Jacobian takes 1.8 to 2.1 s")
+    assert best < 1.5

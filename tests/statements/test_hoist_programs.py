@@ -166,12 +166,12 @@ def _large_bundle() -> Problem:
 
 
 @pytest.mark.parametrize(
-    ("make", "least"), [(_large_mixture, 3.5), (_large_bundle, 2.4)], ids=["mixture", "bundle"]
+    ("make", "least"), [(_large_mixture, 3.5), (_large_bundle, 3.0)], ids=["mixture", "bundle"]
 )
 def test_gradients_take_fewer_operations(make, least: float) -> None:
     problem = make()
     task = problem.model.stages.task
-    # Counted: 29,900 and 8,100 per sample of the mixture, 774 and 310 per observation.
+    # Counted: 29,900 and 8,100 per sample of the mixture, 678 and 214 per observation.
     before = _operations(problem, derive(task, "grad"))
     after = _operations(problem, derived(task, _options(problem), "grad"))
     assert before / after > least
