@@ -16,7 +16,7 @@ Array = NDArray[Any]
 # Of double precision: sums in another order and elementary functions good to an ulp or two leave
 # some units of 1e-16 per operation; this leaves room for tens of thousands of them.
 TOLERANCE = 2.0**-37
-SINGLE = 2.0**-10  # of single precision
+SINGLE = 2.0**-14  # of single precision
 
 
 # Entries are made of numbers that others are made of, too, whose roundings they share: an entry far

@@ -62,6 +62,37 @@ def check(
     _announce(unit, file)
     imports = Imports.of(file)
     announce_functions(unit, file, imports)
+    objective, sample = _take_up(unit, file, imports)
+    unit.scope.defining = None
+    body, least_squares = build_objective(unit, objective, _whole(file))
+    check_uncalled(unit)
+    if not mistakes:  # what seems to be missing may be in what could not be read
+        _check_params(unit, file, body)
+    unit.report.stop_if_errors()
+    setup, rewritten_setup = stabilise(unit.setup)
+    definitions, rewritten = stabilise(unit.definitions)
+    program = Program(
+        source=file.source,
+        sources=(file.source, *imports.sources),
+        dims=unit.scope.dims,
+        data=unit.data,
+        params=unit.params,
+        draws=tuple(unit.elaborator.draws),
+        setup=tuple(setup),
+        definitions=tuple(definitions),
+        objective=body.name if body else None,
+        maximize=objective is not None and objective.sense == "maximize",
+        least_squares=least_squares,
+        sample=sample,
+        rewrites=tuple(rewritten_setup + rewritten),
+    )
+    return program, unit.report.warnings
+
+
+def _take_up(
+    unit: Unit, file: tree.File, imports: Imports
+) -> tuple[tree.Objective | None, str | None]:
+    """Every statement in its turn; the objective and the sample dim that the file names."""
     objective: tree.Objective | None = None
     sample: str | None = None
     parts = turns((*file.statements, *imports.functions))
@@ -93,30 +124,7 @@ def check(
                 if objective is not None:
                     unit.report.add(errors.second_objective(span, objective.span))
                 objective = objective or statement
-    unit.scope.defining = None
-    body, least_squares = build_objective(unit, objective, _whole(file))
-    check_uncalled(unit)
-    if not mistakes:  # what seems to be missing may be in what could not be read
-        _check_params(unit, file, body)
-    unit.report.stop_if_errors()
-    setup, rewritten_setup = stabilise(unit.setup)
-    definitions, rewritten = stabilise(unit.definitions)
-    program = Program(
-        source=file.source,
-        sources=(file.source, *imports.sources),
-        dims=unit.scope.dims,
-        data=unit.data,
-        params=unit.params,
-        draws=tuple(unit.elaborator.draws),
-        setup=tuple(setup),
-        definitions=tuple(definitions),
-        objective=body.name if body else None,
-        maximize=objective is not None and objective.sense == "maximize",
-        least_squares=least_squares,
-        sample=sample,
-        rewrites=tuple(rewritten_setup + rewritten),
-    )
-    return program, unit.report.warnings
+    return objective, sample
 
 
 def _whole(file: tree.File) -> Span:
