@@ -40,7 +40,7 @@ class Batches:
         stages = calls.kernels.model.stages
         self._samples: Samples = samples_of(stages.program, stages.task.program)
         self._calls = calls
-        self._size = calls.kernels.bound.dims[self._samples.dim]
+        self.size = calls.kernels.bound.dims[self._samples.dim]
         self._free: list[Calls] = []
         self._lock = threading.Lock()
 
@@ -82,12 +82,12 @@ class Batches:
     def _rows(self, indices: Any) -> NDArray[np.intp]:
         """The numbers of the samples, in range."""
         if isinstance(indices, slice):
-            rows = np.arange(*indices.indices(self._size), dtype=np.intp)
+            rows = np.arange(*indices.indices(self.size), dtype=np.intp)
         else:
             given = np.asarray(indices)
             if given.dtype == np.bool_:
-                if given.shape != (self._size,):
-                    raise DataError(_wrong_mask(self._size, given.shape))
+                if given.shape != (self.size,):
+                    raise DataError(_wrong_mask(self.size, given.shape))
                 rows = np.flatnonzero(given)
             elif given.ndim != 1 or (given.dtype.kind not in "iu" and given.size):
                 raise DataError(_no_indices(given))
@@ -96,8 +96,8 @@ class Batches:
         if not len(rows):
             raise DataError(_empty())
         # As unsigned numbers, negative ones are beyond the end, too.
-        if rows.view(np.uintp).max() >= self._size:
-            raise DataError(_outside(rows, self._size))
+        if rows.view(np.uintp).max() >= self.size:
+            raise DataError(_outside(rows, self.size))
         return rows
 
 

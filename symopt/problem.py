@@ -142,9 +142,24 @@ class Problem:
         from symopt.optim.problem import Needs  # the optimizers are not needed before a fit
 
         found = Needs.VALUE | Needs.GRADIENT | Needs.HVP | Needs.HESSIAN
+        found |= Needs.SPARSE | Needs.COMPLEX_STEP
+        if self.samples > 1 or self.least_squares:
+            found |= Needs.FISHER
         if self.model.cut:
             found |= Needs.GAUSS_NEWTON
         return found | Needs.RESIDUALS if self.least_squares else found
+
+    @property
+    def samples(self) -> int:
+        """How many samples batches can be of; 1 where the objective is a whole."""
+        return self._samples
+
+    @cached_property
+    def _samples(self) -> int:
+        try:
+            return self._batches.size
+        except DataError:
+            return 1
 
     # ── other data ───────────────────────────────────────────────────────────────────────────
 

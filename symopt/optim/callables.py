@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symopt.optim import errors
-from symopt.optim.problem import Mask, Matrix, Needs, Vector
+from symopt.optim.problem import FisherKind, Mask, Matrix, Needs, Sparse, Vector
 
 VectorLike: TypeAlias = Any  # what np.asarray turns into a float vector
 Pairs: TypeAlias = Sequence[tuple[float | None, float | None]]
@@ -33,6 +34,7 @@ class Objective:
     hess: Callable[[Vector], VectorLike] | None
     residuals: Callable[[Vector], VectorLike] | None
     jac: Callable[[Vector], VectorLike] | None
+    jac_sparse: Callable[[Vector], Sparse] | None
     gauss_newton: Callable[[Vector], tuple[VectorLike, VectorLike]] | None
     bounds: Pairs | ScipyBounds | None
     names: tuple[str, ...] | None
@@ -53,6 +55,7 @@ def objective(
     hess: Callable[[Vector], VectorLike] | None = None,
     residuals: Callable[[Vector], VectorLike] | None = None,
     jac: Callable[[Vector], VectorLike] | None = None,
+    jac_sparse: Callable[[Vector], Sparse] | None = None,
     gauss_newton: Callable[[Vector], tuple[VectorLike, VectorLike]] | None = None,
     bounds: Pairs | ScipyBounds | None = None,
     names: Sequence[str] | None = None,
@@ -61,7 +64,8 @@ def objective(
     """An objective of plain Python functions, for `minimize`.
 
     Give `fun`, or `residuals` for the sum of their squares. What is not given is not provided:
-    a method that needs it is refused. `gauss_newton` returns the matrix and the gradient.
+    a method that needs it is refused. `gauss_newton` returns the matrix and the gradient,
+    `jac_sparse` a SciPy CSR array.
     `bounds` are SciPy's: a `Bounds`, or a (low, high) pair for each entry, None for no bound.
     """
     if fun is None and residuals is None:
@@ -69,7 +73,9 @@ def objective(
     if fun is not None and residuals is not None:
         raise errors.two_objectives()
     named = None if names is None else tuple(names)
-    return Objective(fun, grad, hvp, hess, residuals, jac, gauss_newton, bounds, named, maximize)
+    return Objective(
+        fun, grad, hvp, hess, residuals, jac, jac_sparse, gauss_newton, bounds, named, maximize
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +113,8 @@ class CallableProblem:
         provided = Needs.VALUE
         if functions.residuals is not None and functions.jac is not None:
             provided |= Needs.GRADIENT | Needs.RESIDUALS | Needs.GAUSS_NEWTON
+        if functions.residuals is not None and functions.jac_sparse is not None:
+            provided |= Needs.GRADIENT | Needs.RESIDUALS | Needs.GAUSS_NEWTON | Needs.SPARSE
         if functions.grad is not None:
             provided |= Needs.GRADIENT
         if functions.gauss_newton is not None:
@@ -115,11 +123,20 @@ class CallableProblem:
             provided |= Needs.HESSIAN | Needs.HVP
         if functions.hvp is not None:
             provided |= Needs.HVP
+        if Needs.GRADIENT in provided:
+            provided |= Needs.FISHER
         return provided
 
     @property
     def names(self) -> tuple[str, ...]:
         return self.functions.names or tuple(f"x[{i}]" for i in range(self.n))
+
+    @property
+    def samples(self) -> int:
+        return 1
+
+    def batch(self, indices: NDArray[np.intp], /) -> CallableProblem:
+        return self
 
     def unpack(self, p: Vector, /) -> Mapping[str, object]:
         if self.functions.names is None:
@@ -138,10 +155,15 @@ class CallableProblem:
         residuals = self.residuals(p)
         return float(residuals @ residuals)
 
+    def values(self, points: Matrix, /) -> Vector:
+        return np.array([self.value(point) for point in points])
+
     def grad(self, p: Vector, /) -> Vector:
         functions = self.functions
         if functions.grad is not None:
             return _vector(functions.grad(p), "grad", self.n)
+        if functions.residuals is not None and functions.jac_sparse is not None:
+            return 2 * (self.jac_sparse(p).T @ self.residuals(p))
         if functions.residuals is not None and functions.jac is not None:
             return 2 * (self.jac(p).T @ self.residuals(p))
         return self.gauss_newton(p)[1]
@@ -161,6 +183,8 @@ class CallableProblem:
         return np.ravel(_floats(_given(self.functions.residuals, "residuals")(p), "residuals"))
 
     def jac(self, p: Vector, /) -> Matrix:
+        if self.functions.jac is None and self.functions.jac_sparse is not None:
+            return self.jac_sparse(p).toarray()
         return _matrix(_given(self.functions.jac, "jac")(p), "jac", self.n)
 
     def gauss_newton(self, p: Vector, /) -> tuple[Matrix, Vector]:
@@ -176,8 +200,35 @@ class CallableProblem:
     def gnvp(self, p: Vector, v: Vector, /) -> Vector:
         if self.functions.gauss_newton is not None:
             return self.gauss_newton(p)[0] @ v
-        jacobian = self.jac(p)
+        jacobian = self.jac_sparse(p) if self.functions.jac_sparse is not None else self.jac(p)
         return 2 * (jacobian.T @ (jacobian @ v))
+
+    def hvp_complex_step(self, p: Vector, v: Vector, /) -> Vector:
+        raise errors.not_provided("complex arithmetic")
+
+    def hess_sparse(self, p: Vector, /) -> Sparse:
+        from scipy.sparse import csr_array  # pyright: ignore[reportMissingTypeStubs]: has none
+
+        return csr_array(self.hess(p))
+
+    def jac_sparse(self, p: Vector, /) -> Sparse:
+        from scipy.sparse import csr_array  # pyright: ignore[reportMissingTypeStubs]: has none
+
+        return csr_array(_given(self.functions.jac_sparse, "jac_sparse")(p))
+
+    def gauss_newton_sparse(self, p: Vector, /) -> Sparse:
+        jacobian = self.jac_sparse(p)
+        return 2 * (jacobian.T @ jacobian).tocsr()
+
+    def fisher(self, p: Vector, /, *, kind: FisherKind = "empirical") -> Matrix:
+        """Each residual is a sample; what has none is one sample as a whole."""
+        if kind == "model":
+            raise errors.not_provided("a known likelihood")
+        if self.functions.residuals is None:
+            gradient = self.grad(p)
+            return np.outer(gradient, gradient)
+        rows = 2 * self.residuals(p)[:, None] * self.jac(p)
+        return rows.T @ rows
 
 
 def _given(function: Callable[..., Any] | None, name: str) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symopt.optim.bounds import box_of
-from symopt.optim.local_models import residual_model
+from symopt.optim.least_squares.local_models import residual_model
 from symopt.optim.problem import Mask, Matrix, Problem, Vector
 
 # Columns scaled to length 1 are dependent when they combine to less than this. Dependent columns,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from symopt.optim import bfgs, errors, gradient_descent, levenberg_marquardt
+from symopt.optim import errors
+from symopt.optim.first_order import bfgs, gradient_descent
+from symopt.optim.least_squares import levenberg_marquardt
 from symopt.optim.optimizer import Method, Optimizer
 from symopt.optim.problem import Needs, Problem
 

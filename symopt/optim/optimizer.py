@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import Field, dataclass
 from enum import Enum
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -21,7 +22,10 @@ class Status(Enum):
     STALLED = (2, False, "not converged: no step lowers the objective")
     NONFINITE = (3, False, "stopped: the objective or its gradient is not finite")
     MAX_TIME = (4, False, "not converged: the time limit was reached")
+    EXHAUSTED = (5, False, "not converged: the stream of data has ended")
+    RAISED = (6, False, "stopped: the objective raised an error")
     STOPPED = (99, False, "stopped by the callback")
+    INTERRUPTED = (130, False, "interrupted: this is the best point so far")
 
     @property
     def code(self) -> int:
@@ -68,7 +72,9 @@ S = TypeVar("S", bound=State)
 class Optimizer(Protocol[S]):
     """A method with its settings: a frozen dataclass whose fields are the options.
 
-    Both methods are pure. They minimize; signs, fixed entries and counting are the driver's.
+    Both methods are pure. They minimize; signs, fixed entries, counting and the choice of samples
+    are the driver's: a method for batches is handed another problem, of other samples, in each
+    step. What is drawn at random follows from the seed (see `Chance`).
     """
 
     needs: ClassVar[Needs]
@@ -77,7 +83,7 @@ class Optimizer(Protocol[S]):
     # What dataclasses.fields and dataclasses.replace ask for.
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
-    def init(self, problem: Problem, x: Vector) -> S: ...
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> S: ...
     def step(self, problem: Problem, state: S) -> S: ...
 
 
@@ -90,9 +96,21 @@ class Method:
     order: int  # the highest derivative it uses
     optimizer: type[Optimizer[Any]]
     source: str
-    stochastic: bool = False
+    stochastic: bool = False  # whether it draws at random, or is made for batches
+    batches: bool = False  # whether it takes batches of samples by default
     bounds: bool = False
     aliases: tuple[str, ...] = ()
+    preset: tuple[tuple[str, object], ...] = ()  # settings that make it this method, of several
+
+    def settings(self, options: Mapping[str, object]) -> Optimizer[Any]:
+        """The settings with the options put in."""
+        return self.optimizer(**{**dict(self.preset), **options})
+
+    def describes(self, optimizer: Optimizer[Any]) -> bool:
+        """Whether settings are those of this method."""
+        return isinstance(optimizer, self.optimizer) and all(
+            getattr(optimizer, name) == value for name, value in self.preset
+        )
 
     @property
     def needs(self) -> Needs:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+FisherKind: TypeAlias = Literal["empirical", "model"]
 Vector: TypeAlias = NDArray[np.float64]
 Matrix: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
+Sparse: TypeAlias = Any  # a scipy.sparse.csr_array, whose types SciPy does not tell
 
 
 class Needs(Flag):
@@ -24,6 +26,9 @@ class Needs(Flag):
     HESSIAN = auto()
     RESIDUALS = auto()  # residuals and Jacobian of a plain sum of squares
     GAUSS_NEWTON = auto()
+    SPARSE = auto()  # sparse forms of the matrices it provides
+    FISHER = auto()  # sums over samples of outer products of gradients
+    COMPLEX_STEP = auto()  # Hessian-vector products by complex arithmetic
 
 
 class Problem(Protocol):
@@ -66,9 +71,22 @@ class Problem(Protocol):
         """A name for each entry, such as `w[3]`, or `b` for a scalar."""
         ...
 
+    @property
+    def samples(self) -> int:
+        """How many samples the objective is of; 1 where it is a whole."""
+        ...
+
+    def batch(self, indices: NDArray[np.intp], /) -> Problem:
+        """The same problem of some samples; itself where it is a whole."""
+        ...
+
     def unpack(self, p: Vector, /) -> Mapping[str, object]: ...
     def explain_nonfinite(self, p: Vector, /) -> str | None: ...
     def value(self, p: Vector, /) -> float: ...
+    def values(self, points: Matrix, /) -> Vector:
+        """The values at the rows of (k, n)."""
+        ...
+
     def grad(self, p: Vector, /) -> Vector: ...
     def value_and_grad(self, p: Vector, /) -> tuple[float, Vector]: ...
     def hvp(self, p: Vector, v: Vector, /) -> Vector: ...
@@ -77,6 +95,11 @@ class Problem(Protocol):
     def jac(self, p: Vector, /) -> Matrix: ...
     def gauss_newton(self, p: Vector, /) -> tuple[Matrix, Vector]: ...
     def gnvp(self, p: Vector, v: Vector, /) -> Vector: ...
+    def hvp_complex_step(self, p: Vector, v: Vector, /) -> Vector: ...
+    def hess_sparse(self, p: Vector, /) -> Sparse: ...
+    def jac_sparse(self, p: Vector, /) -> Sparse: ...
+    def gauss_newton_sparse(self, p: Vector, /) -> Sparse: ...
+    def fisher(self, p: Vector, /, *, kind: FisherKind = "empirical") -> Matrix: ...
 
 
 @runtime_checkable
@@ -88,7 +111,10 @@ class SeededStart(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Point:
-    """A place and what the objective is there; the arrays are read-only."""
+    """A place and what the objective is there; the arrays are read-only.
+
+    `gradient` is empty where a method that uses none did not ask for it.
+    """
 
     x: Vector
     value: float
@@ -107,6 +133,11 @@ def evaluate(problem: Problem, x: Vector) -> Point:
     """The point at `x`, which is copied."""
     value, gradient = problem.value_and_grad(x)
     return Point(x.copy(), float(value), gradient)
+
+
+def evaluate_value(problem: Problem, x: Vector) -> Point:
+    """The point at `x`, which is copied, without its gradient."""
+    return Point(x.copy(), float(problem.value(x)), np.empty(0))
 
 
 def typical_sizes(problem: Problem, x: Vector) -> Vector:

@@ -146,7 +146,7 @@ def _optimizer(
         automatic = method is None or method.strip().lower() == "auto"
         record = default_method(problem) if automatic else find_method(str(method))
         _check_options(record.name, record.optimizer, options)
-        return record.optimizer(**options)
+        return record.settings(options)
     _check_options(type(method).__name__, type(method), options)
     return replace(method, **options)
 
@@ -162,7 +162,7 @@ def _check_options(
 
 def _record(optimizer: Optimizer[Any]) -> Method | None:
     """The table's record of a method; None for one of the caller's own."""
-    return next((m for m in METHODS if isinstance(optimizer, m.optimizer)), None)
+    return next((m for m in METHODS if m.describes(optimizer)), None)
 
 
 def _check_support(optimizer: Optimizer[Any], working: WorkingProblem) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.optim.problem import Mask, Matrix, Needs, Problem, SeededStart, Vector
+from symopt.optim.problem import (
+    FisherKind,
+    Mask,
+    Matrix,
+    Needs,
+    Problem,
+    SeededStart,
+    Sparse,
+    Vector,
+)
 
 
 def in_double(problem: Problem) -> Problem:
@@ -71,6 +80,13 @@ class DoubledProblem:
     def names(self) -> tuple[str, ...]:
         return self.original.names
 
+    @property
+    def samples(self) -> int:
+        return self.original.samples
+
+    def batch(self, indices: NDArray[np.intp], /) -> DoubledProblem:
+        return DoubledProblem(self.original.batch(indices))
+
     def unpack(self, p: Vector, /) -> Mapping[str, object]:
         return self.original.unpack(p)
 
@@ -79,6 +95,9 @@ class DoubledProblem:
 
     def value(self, p: Vector, /) -> float:
         return self.original.value(p)
+
+    def values(self, points: Matrix, /) -> Vector:
+        return _doubled(self.original.values(points))
 
     def grad(self, p: Vector, /) -> Vector:
         return _doubled(self.original.grad(p))
@@ -105,3 +124,18 @@ class DoubledProblem:
 
     def gnvp(self, p: Vector, v: Vector, /) -> Vector:
         return _doubled(self.original.gnvp(p, v))
+
+    def hvp_complex_step(self, p: Vector, v: Vector, /) -> Vector:
+        return _doubled(self.original.hvp_complex_step(p, v))
+
+    def hess_sparse(self, p: Vector, /) -> Sparse:
+        return self.original.hess_sparse(p).astype(np.float64)
+
+    def jac_sparse(self, p: Vector, /) -> Sparse:
+        return self.original.jac_sparse(p).astype(np.float64)
+
+    def gauss_newton_sparse(self, p: Vector, /) -> Sparse:
+        return self.original.gauss_newton_sparse(p).astype(np.float64)
+
+    def fisher(self, p: Vector, /, *, kind: FisherKind = "empirical") -> Matrix:
+        return _doubled(self.original.fisher(p, kind=kind))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from symopt.optim.problem import Mask, Matrix, Needs, Point, Problem, Vector
+from symopt.optim.problem import FisherKind, Mask, Matrix, Needs, Point, Problem, Sparse, Vector
 
 
 @dataclass(slots=True)
@@ -31,17 +32,31 @@ class WorkingProblem:
     anchor: Vector
     free: Mask
     counts: Counts = field(default_factory=Counts)
+    whole: bool = field(init=False)  # whether all entries are free
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "whole", bool(self.free.all()))
+
+    def on(self, other: Problem) -> WorkingProblem:
+        """The same view of a problem with other samples; its calls are counted with these."""
+        return replace(self, original=other)
 
     def expand(self, p: Vector) -> Vector:
         """The full vector for the free entries p."""
+        if self.whole:
+            return p
         full = self.anchor.copy()
         full[self.free] = p
         return full
 
     def as_written(self, point: Point) -> Point:
         """A point of this view in the terms of the original; the gradient is 0 where fixed."""
-        gradient = np.zeros_like(self.anchor)
-        gradient[self.free] = self._sign * point.gradient
+        if self.whole and not self.original.maximize:
+            return point
+        gradient = point.gradient
+        if gradient.size:
+            gradient = np.zeros_like(self.anchor)
+            gradient[self.free] = self._sign * point.gradient
         return Point(self.expand(point.x), self._sign * point.value, gradient)
 
     @property
@@ -84,6 +99,13 @@ class WorkingProblem:
     def names(self) -> tuple[str, ...]:
         return tuple(n for n, free in zip(self.original.names, self.free, strict=True) if free)
 
+    @property
+    def samples(self) -> int:
+        return self.original.samples
+
+    def batch(self, indices: NDArray[np.intp], /) -> WorkingProblem:
+        return self.on(self.original.batch(indices))
+
     def unpack(self, p: Vector, /) -> Mapping[str, object]:
         return self.original.unpack(self.expand(p))
 
@@ -96,9 +118,17 @@ class WorkingProblem:
         self._watch(p, value)
         return value
 
+    def values(self, points: Matrix, /) -> Vector:
+        self.counts.values += len(points)
+        if not self.whole:
+            full = np.tile(self.anchor, (len(points), 1))
+            full[:, self.free] = points
+            points = full
+        return self._sign * np.asarray(self.original.values(points))
+
     def grad(self, p: Vector, /) -> Vector:
         self.counts.gradients += 1
-        gradient = self._sign * self.original.grad(self.expand(p))[self.free]
+        gradient = self._sign * self._kept(self.original.grad(self.expand(p)))
         self._watch(p, gradient)
         return gradient
 
@@ -106,17 +136,17 @@ class WorkingProblem:
         self.counts.values += 1
         self.counts.gradients += 1
         value, gradient = self.original.value_and_grad(self.expand(p))
-        kept = self._sign * gradient[self.free]
+        kept = self._sign * self._kept(gradient)
         self._watch(p, float(value), kept)
         return self._sign * float(value), kept
 
     def hvp(self, p: Vector, v: Vector, /) -> Vector:
         self.counts.hessians += 1
-        return self._sign * self.original.hvp(self.expand(p), self._pad(v))[self.free]
+        return self._sign * self._kept(self.original.hvp(self.expand(p), self._pad(v)))
 
     def hess(self, p: Vector, /) -> Matrix:
         self.counts.hessians += 1
-        return self._sign * self.original.hess(self.expand(p))[np.ix_(self.free, self.free)]
+        return self._sign * self._block(self.original.hess(self.expand(p)))
 
     def residuals(self, p: Vector, /) -> Vector:
         self.counts.values += 1
@@ -127,22 +157,60 @@ class WorkingProblem:
     def jac(self, p: Vector, /) -> Matrix:
         self.counts.gradients += 1
         jacobian = self.original.jac(self.expand(p))
-        kept = jacobian if self.free.all() else jacobian[:, self.free]
+        kept = jacobian if self.whole else jacobian[:, self.free]
         self._watch(p, kept)
         return kept
 
     def gauss_newton(self, p: Vector, /) -> tuple[Matrix, Vector]:
         self.counts.gradients += 1
         matrix, gradient = self.original.gauss_newton(self.expand(p))
-        kept = self._sign * gradient[self.free]
+        kept = self._sign * self._kept(gradient)
         self._watch(p, kept)
-        return self._sign * matrix[np.ix_(self.free, self.free)], kept
+        return self._sign * self._block(matrix), kept
 
     def gnvp(self, p: Vector, v: Vector, /) -> Vector:
         self.counts.hessians += 1
-        return self._sign * self.original.gnvp(self.expand(p), self._pad(v))[self.free]
+        return self._sign * self._kept(self.original.gnvp(self.expand(p), self._pad(v)))
+
+    def hvp_complex_step(self, p: Vector, v: Vector, /) -> Vector:
+        self.counts.hessians += 1
+        product = self.original.hvp_complex_step(self.expand(p), self._pad(v))
+        return self._sign * self._kept(product)
+
+    def hess_sparse(self, p: Vector, /) -> Sparse:
+        self.counts.hessians += 1
+        return self._sign * self._sparse_block(self.original.hess_sparse(self.expand(p)))
+
+    def jac_sparse(self, p: Vector, /) -> Sparse:
+        self.counts.gradients += 1
+        jacobian = self.original.jac_sparse(self.expand(p))
+        kept = jacobian if self.whole else jacobian[:, np.flatnonzero(self.free)]
+        self._watch(p, kept.data)
+        return kept
+
+    def gauss_newton_sparse(self, p: Vector, /) -> Sparse:
+        self.counts.gradients += 1
+        return self._sign * self._sparse_block(self.original.gauss_newton_sparse(self.expand(p)))
+
+    def fisher(self, p: Vector, /, *, kind: FisherKind = "empirical") -> Matrix:
+        self.counts.gradients += 1
+        return self._block(self.original.fisher(self.expand(p), kind=kind))
+
+    def _kept(self, gradient: Vector) -> Vector:
+        return gradient if self.whole else gradient[self.free]
+
+    def _block(self, matrix: Matrix) -> Matrix:
+        return matrix if self.whole else matrix[np.ix_(self.free, self.free)]
+
+    def _sparse_block(self, matrix: Sparse) -> Sparse:
+        if self.whole:
+            return matrix
+        entries = np.flatnonzero(self.free)
+        return matrix[entries][:, entries]
 
     def _pad(self, v: Vector) -> Vector:
+        if self.whole:
+            return v
         full = np.zeros_like(self.anchor)
         full[self.free] = v
         return full

@@ -20,7 +20,7 @@ def test_provides_what_was_given_and_what_follows():
     def provided(**functions):
         return objective(lambda x: 0.0, **functions).sized(2).provides
 
-    first_order = Needs.VALUE | Needs.GRADIENT
+    first_order = Needs.VALUE | Needs.GRADIENT | Needs.FISHER
     assert provided() == Needs.VALUE
     assert provided(grad=abs) == first_order
     assert provided(hvp=abs) == Needs.VALUE | Needs.HVP

@@ -7,7 +7,7 @@ import pytest
 
 from symopt.optim import Point, objective
 from symopt.optim.bounds import box_of
-from symopt.optim.searches import Trial, along, backtrack, strong_wolfe
+from symopt.optim.searches.wolfe import Trial, along, backtrack, strong_wolfe
 
 LINES = {
     "parabola": (lambda t: (t - 1) ** 2, lambda t: 2 * (t - 1)),

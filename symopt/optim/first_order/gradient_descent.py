@@ -11,7 +11,7 @@ from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
-from symopt.optim.searches import Trial, along, backtrack, strong_wolfe
+from symopt.optim.searches.wolfe import Trial, along, backtrack, strong_wolfe
 
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)
 
@@ -49,7 +49,7 @@ class GradientDescent:
         if not 0 < self.decrease < 0.5:
             raise errors.bad_option(name, "decrease", self.decrease, "between 0 and 0.5")
 
-    def init(self, problem: Problem, x: Vector) -> GradientDescentState:
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> GradientDescentState:
         point = evaluate(problem, x)
         return GradientDescentState(point, _first_length(point))
 

@@ -7,7 +7,7 @@ import pytest
 
 from symopt.diagnostics import DataError
 from symopt.optim import minimize, objective
-from symopt.optim.gradient_descent import GradientDescent
+from symopt.optim.first_order.gradient_descent import GradientDescent
 
 CURVATURE = 4.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symopt.optim.local_models import CurvatureModel, residual_model
+from symopt.optim.least_squares.local_models import CurvatureModel, residual_model
 
 FREE = np.array([True, False, True, True])
 HELD = np.array([0.0, 0.3, 0.0, 0.0])

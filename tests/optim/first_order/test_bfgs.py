@@ -8,7 +8,7 @@ from scipy.optimize import minimize as scipy_minimize
 
 from symopt.diagnostics import DataError
 from symopt.optim import Point, minimize, objective
-from symopt.optim.bfgs import BFGS, _direction, _updated
+from symopt.optim.first_order.bfgs import BFGS, _direction, _updated
 from tests.support.nist import load_problems, log_relative_error
 
 NIST = load_problems()

@@ -9,7 +9,7 @@ import numpy as np
 
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
-from symopt.optim.local_models import CurvatureModel, LocalModel, residual_model
+from symopt.optim.least_squares.local_models import CurvatureModel, LocalModel, residual_model
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.problem import Needs, Point, Problem, Vector, typical_sizes
 
@@ -60,7 +60,7 @@ class LevenbergMarquardt:
         if self.factor not in ("auto", "qr", "normal"):
             raise errors.bad_option("lm", "factor", self.factor, "'auto', 'qr' or 'normal'")
 
-    def init(self, problem: Problem, x: Vector) -> LevenbergMarquardtState:
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> LevenbergMarquardtState:
         residuals = self._residuals(problem, x)
         if residuals is not None and not self._fits(residuals, x):
             residuals = None

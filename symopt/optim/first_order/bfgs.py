@@ -20,7 +20,7 @@ from symopt.optim.problem import (
     evaluate,
     typical_sizes,
 )
-from symopt.optim.searches import Trial, along, strong_wolfe
+from symopt.optim.searches.wolfe import Trial, along, strong_wolfe
 
 _EPSILON = float(np.finfo(np.float64).eps)
 # Where no step can be found, this is the noise floor if the step promises at most this fraction of
@@ -62,7 +62,7 @@ class BFGS:
         if not self.decrease < self.curvature < 1:
             raise errors.bad_option("bfgs", "curvature", self.curvature, "in (decrease, 1)")
 
-    def init(self, problem: Problem, x: Vector) -> BFGSState:
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> BFGSState:
         point = evaluate(problem, x)
         sizes = typical_sizes(problem, x) if self.scaled else np.ones_like(x)
         return BFGSState(point, _first_inverse(point, sizes), sizes, fresh=True)

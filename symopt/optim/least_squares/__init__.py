@@ -1,0 +1,1 @@
+"""Methods for sums of squares and other losses of a marked model."""

@@ -1,0 +1,1 @@
+"""Step-length rules: how far to go along a direction."""

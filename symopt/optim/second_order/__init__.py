@@ -1,0 +1,1 @@
+"""Methods that use the Hessian, or another metric of the unknowns."""

@@ -1,0 +1,1 @@
+"""Methods for samples that come in batches."""
