@@ -66,14 +66,13 @@ def command(
 
     from symopt.cli.outcome import gather_outcome
     from symopt.cli.result_file import describe_outcome, write_json, write_trace
-    from symopt.optim.methods import default_method
 
     show_warnings(remarks)
     outcome = gather_outcome(
         model,
         problem,
         result,
-        method=method or default_method(problem).name,
+        method=result.method,
         seed=seed,
         remarks=remarks,
     )

@@ -115,6 +115,16 @@ def unknown_parameter(found: str, names: Sequence[str]) -> DataError:
     )
 
 
+def unknown_scale(found: str, names: Sequence[str]) -> DataError:
+    owners = list(dict.fromkeys(name.partition("[")[0] for name in names))
+    return _data(
+        "unknown-parameter",
+        f"cannot scale `{found}`: there is no such parameter",
+        f"the parameters are {', '.join(owners[:20])}",
+        help=_nearest(found, owners),
+    )
+
+
 def entry_out_of_range(found: int, n: int) -> DataError:
     return _data("out-of-range", f"cannot fix entry {found}: the entries are 0 to {n - 1}")
 
@@ -133,6 +143,34 @@ def two_objectives() -> DataError:
 
 def not_provided(name: str) -> DataError:
     return _data("missing-derivative", f"this objective was made without `{name}`")
+
+
+def no_other_data() -> DataError:
+    return _data(
+        "no-other-data",
+        "this problem cannot be had on other data, which `stream` and `validation` need",
+        help="bind a model, or make the objective of functions that take data by name",
+    )
+
+
+def not_a_mapping(found: object) -> DataError:
+    return _data(
+        "not-a-mapping",
+        f"data are given by a mapping or a data frame, found {type(found).__name__}",
+        help="a stream is an iterable of mappings from data names to arrays, one a batch",
+    )
+
+
+def no_stream(found: str) -> DataError:
+    return _data(
+        "no-stream",
+        f"a stream is an iterable of mappings from data names to arrays, not a {found}",
+        help="for a single batch, bind the data instead",
+    )
+
+
+def empty_stream() -> DataError:
+    return _data("empty-stream", "the stream has no data: it ended before the first batch")
 
 
 def nonfinite_start(explanation: str | None) -> NonFiniteError:

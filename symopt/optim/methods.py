@@ -9,7 +9,6 @@ from symopt.optim import errors
 from symopt.optim.first_order import bfgs, gradient_descent
 from symopt.optim.least_squares import levenberg_marquardt
 from symopt.optim.optimizer import Method, Optimizer
-from symopt.optim.problem import Needs, Problem
 
 METHODS: tuple[Method, ...] = (
     gradient_descent.METHOD,
@@ -30,20 +29,6 @@ def find_method(name: str) -> Method:
     if wanted not in spellings:
         raise errors.unknown_method(name, [method.name for method in METHODS], list(spellings))
     return spellings[wanted]
-
-
-# A dense curvature matrix is worth its n² entries per sample for up to this many unknowns.
-_DENSE_CURVATURE = 300
-
-
-def default_method(problem: Problem) -> Method:
-    """Levenberg-Marquardt where the problem has the curvature and is small, else BFGS."""
-    suited = (
-        Needs.GAUSS_NEWTON in problem.provides
-        and not problem.maximize
-        and problem.n <= _DENSE_CURVATURE
-    )
-    return levenberg_marquardt.METHOD if suited else bfgs.METHOD
 
 
 def option_names(optimizer: type[Optimizer[Any]]) -> tuple[str, ...]:

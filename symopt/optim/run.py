@@ -5,33 +5,45 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from operator import index
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
 from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.callables import Objective, VectorLike
-from symopt.optim.methods import METHODS, default_method, find_method, option_names
+from symopt.optim.choosing import choose
+from symopt.optim.feeds import Batches, Feed, Stream, Whole, rebound
+from symopt.optim.methods import METHODS, find_method, option_names
 from symopt.optim.optimizer import Method, Optimizer, Stopping
 from symopt.optim.problem import Mask, Problem, SeededStart, Vector
+from symopt.optim.scaling import scales_of
 from symopt.optim.single import as_seen, in_double
-from symopt.optim.working import WorkingProblem
+from symopt.optim.working import Counts, WorkingProblem
 
 MethodLike: TypeAlias = str | Optimizer[Any] | None
 Fixed: TypeAlias = str | int | Iterable[str | int]
+Scale: TypeAlias = Mapping[str, VectorLike] | VectorLike | Literal["auto"] | None
+
+_BATCH_SIZE = 32  # of methods that are made for batches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """A problem, its start, a method with its settings, and the limits."""
+    """A problem, its start and samples, a method with its settings, and the limits."""
 
     problem: Problem
-    working: WorkingProblem  # what the method sees
+    working: WorkingProblem  # what a method for the whole objective sees
+    feed: Feed
+    validation: WorkingProblem | None
+    method: str
+    reason: str  # why it is this method
     optimizer: Optimizer[Any]
     stopping: Stopping
-    max_iter: int
+    max_iter: float
     max_time: float
+    seed: int
 
 
 def prepare(
@@ -44,25 +56,40 @@ def prepare(
     max_time: float | None,
     seed: int | None,
     fixed: Fixed,
+    validation: Any,
+    stream: Iterable[Any] | None,
     options: Mapping[str, object],
+    batch_size: int | None,
+    scale: Scale,
 ) -> Run:
     """The run, or the `DataError` that says what cannot be done."""
     sized = in_double(_sized(problem, x0))
     start = as_seen(sized, _start(sized, x0, seed))
     free = ~_fixed_mask(sized, fixed)
-    working = WorkingProblem(sized, _inside(sized, start, free), free)
-    optimizer = _optimizer(method, sized, options)
-    _check_support(optimizer, working)
+    anchor = _inside(sized, start, free)
+    working = WorkingProblem(sized, anchor, free, scales_of(sized, anchor, free, scale))
+    chosen = _chosen(method, working, in_batches=stream is not None or batch_size is not None)
+    if batch_size is None and "batch_size" not in option_names(chosen.optimizer):
+        batch_size, options = _batch_size(options)
+    batch_size = _whole("batch_size", batch_size)
+    optimizer = _optimizer(method, chosen, options)
+    _check_support(chosen.name, optimizer, working, bounded=chosen.bounds)
     stopping = optimizer.stopping
     if tol is not None:
         stopping = replace(stopping, gradient=_limit("tol", tol, optimizer.stopping.gradient))
+    steps = optimizer.max_iter if stream is None else np.inf
     return Run(
         sized,
         working,
+        _feed(working, chosen.batches, stream, batch_size, seed or 0),
+        None if validation is None else _validating(working, validation),
+        chosen.name,
+        chosen.reason,
         optimizer,
         stopping,
-        int(_limit("max_iter", max_iter, optimizer.max_iter)),
+        _limit("max_iter", max_iter, steps),
         _limit("max_time", max_time, np.inf),
+        seed or 0,
     )
 
 
@@ -138,43 +165,113 @@ def _fixed_mask(problem: Problem, fixed: Fixed) -> Mask:
     return mask
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A method by name, with what its record says; a method of the caller's own has none."""
+
+    name: str
+    optimizer: type[Optimizer[Any]]
+    record: Method | None
+    reason: str
+
+    @property
+    def bounds(self) -> bool:
+        return self.record is None or self.record.bounds
+
+    @property
+    def batches(self) -> bool:
+        return self.record is not None and self.record.batches
+
+
+def _chosen(method: MethodLike, problem: Problem, *, in_batches: bool) -> _Chosen:
+    if method is None or (isinstance(method, str) and method.strip().lower() == "auto"):
+        choice = choose(problem, in_batches=in_batches)
+        return _Chosen(choice.method.name, choice.method.optimizer, choice.method, choice.reason)
+    if isinstance(method, str):
+        record = find_method(method)
+        return _Chosen(record.name, record.optimizer, record, "as asked")
+    record = next((m for m in METHODS if m.describes(method)), None)
+    name = record.name if record else type(method).__name__
+    return _Chosen(name, type(method), record, "as asked")
+
+
 def _optimizer(
-    method: MethodLike, problem: Problem, options: Mapping[str, object]
+    method: MethodLike, chosen: _Chosen, options: Mapping[str, object]
 ) -> Optimizer[Any]:
     """The method's settings, with the options put in."""
+    valid = option_names(chosen.optimizer)
+    for option in options:
+        if option not in valid:
+            raise errors.unknown_option(chosen.name, option, valid)
     if method is None or isinstance(method, str):
-        automatic = method is None or method.strip().lower() == "auto"
-        record = default_method(problem) if automatic else find_method(str(method))
-        _check_options(record.name, record.optimizer, options)
-        return record.settings(options)
-    _check_options(type(method).__name__, type(method), options)
+        assert chosen.record is not None, "a method by name has a record"
+        return chosen.record.settings(options)
     return replace(method, **options)
 
 
-def _check_options(
-    name: str, optimizer: type[Optimizer[Any]], options: Mapping[str, object]
+def _check_support(
+    name: str, optimizer: Optimizer[Any], working: WorkingProblem, *, bounded: bool
 ) -> None:
-    valid = option_names(optimizer)
-    for option in options:
-        if option not in valid:
-            raise errors.unknown_option(name, option, valid)
-
-
-def _record(optimizer: Optimizer[Any]) -> Method | None:
-    """The table's record of a method; None for one of the caller's own."""
-    return next((m for m in METHODS if m.describes(optimizer)), None)
-
-
-def _check_support(optimizer: Optimizer[Any], working: WorkingProblem) -> None:
     """Refuse a method that the problem cannot serve."""
-    record = _record(optimizer)
-    name = record.name if record else type(optimizer).__name__
     missing = optimizer.needs & ~working.provides
     if missing:
         raise errors.missing_capability(name, missing)
-    if record is not None and not record.bounds and not box_of(working).unbounded:
+    if not bounded and not box_of(working).unbounded:
         lower, upper = working.bounds
         limited = np.isfinite(lower) | np.isfinite(upper)
         raise errors.unsupported_bounds(
             name, [n for n, has in zip(working.names, limited, strict=True) if has]
         )
+
+
+# ── samples ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _feed(
+    working: WorkingProblem,
+    by_default: bool,
+    stream: Iterable[Any] | None,
+    batch_size: int | None,
+    seed: int,
+) -> Feed:
+    if stream is not None:
+        if batch_size is not None:
+            raise errors.bad_setting("batch_size", batch_size, "left out: a stream has its own")
+        return Stream(working, _iterable(stream))
+    if batch_size is None and by_default:
+        batch_size = min(_BATCH_SIZE, working.samples)
+    if batch_size is None or working.samples <= batch_size:
+        if batch_size is not None and working.samples == 1 < batch_size:
+            # Asks the problem, which says why it has no batches.
+            working.original.batch(np.arange(1))
+        return Whole(working)
+    return Batches(working, batch_size, seed)
+
+
+def _iterable(stream: Any) -> Iterable[Any]:
+    if isinstance(stream, Mapping) or not isinstance(stream, Iterable):
+        raise errors.no_stream(type(stream).__name__)  # pyright: ignore[reportUnknownArgumentType]: any
+    return cast("Iterable[Any]", stream)
+
+
+def _validating(working: WorkingProblem, data: Any) -> WorkingProblem:
+    """The problem on the validation data; what is evaluated there does not count."""
+    return replace(rebound(working, data), counts=Counts())
+
+
+def _batch_size(options: Mapping[str, Any]) -> tuple[Any, Mapping[str, object]]:
+    """The batch size among the options, and the others."""
+    others = {name: value for name, value in options.items() if name != "batch_size"}
+    return options.get("batch_size"), others
+
+
+def _whole(name: str, given: Any) -> int | None:
+    if given is None:
+        return None
+    try:
+        number = index(given)
+    except TypeError:
+        number = 0
+    if number < 1 or given is True:
+        raise errors.bad_setting(name, given, "a positive whole number")
+    return number

@@ -10,6 +10,12 @@ import numpy as np
 from symopt.optim import errors
 
 
+def _check_positive(schedule: str, **values: float) -> None:
+    for name, value in values.items():
+        if not value > 0:
+            raise errors.bad_option(schedule, name, value, "positive")
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What schedules go by: steps so far, and the losses that the run was told of."""
@@ -179,9 +185,3 @@ def schedule_of(method: str, given: ScheduleLike) -> Schedule:
     if given not in NAMES:
         raise errors.bad_option(method, "schedule", given, f"a schedule, or one of {list(NAMES)}")
     return NAMES[given]
-
-
-def _check_positive(schedule: str, **values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise errors.bad_option(schedule, name, value, "positive")

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symopt.optim.problem import FisherKind, Mask, Matrix, Needs, Point, Problem, Sparse, Vector
+from symopt.optim.single import DoubledProblem
+
+Arguments = ParamSpec("Arguments")
+T = TypeVar("T")
+
+
+class ProblemRaised(Exception):
+    """An error that came out of the problem, not out of the method; its cause is the error."""
+
+    def __init__(self, place: str, error: Exception) -> None:
+        super().__init__(f"{place}: {type(error).__name__}: {error}")
+        self.error = error
 
 
 @dataclass(slots=True)
@@ -25,28 +38,36 @@ class Counts:
 class WorkingProblem:
     """A view of `original` with the entries outside `free` held at their values in `anchor`.
 
-    Its values are those of the original, negated when that is to be maximized.
+    Its values are those of the original, negated when that is to be maximized; its unknowns are
+    those of the original, divided by `scales` where there are some.
     """
 
     original: Problem
     anchor: Vector
     free: Mask
+    scales: Vector | None = None  # of the free entries
     counts: Counts = field(default_factory=Counts)
-    whole: bool = field(init=False)  # whether all entries are free
+    whole: bool = field(init=False)  # whether its unknowns are just those of the original
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "whole", bool(self.free.all()))
+        object.__setattr__(self, "whole", self.scales is None and bool(self.free.all()))
 
     def on(self, other: Problem) -> WorkingProblem:
         """The same view of a problem with other samples; its calls are counted with these."""
         return replace(self, original=other)
+
+    @property
+    def undoubled(self) -> Problem:
+        """The caller's problem, in its own precision."""
+        original = self.original
+        return original.original if isinstance(original, DoubledProblem) else original
 
     def expand(self, p: Vector) -> Vector:
         """The full vector for the free entries p."""
         if self.whole:
             return p
         full = self.anchor.copy()
-        full[self.free] = p
+        full[self.free] = self._unscaled(p)
         return full
 
     def as_written(self, point: Point) -> Point:
@@ -56,8 +77,12 @@ class WorkingProblem:
         gradient = point.gradient
         if gradient.size:
             gradient = np.zeros_like(self.anchor)
-            gradient[self.free] = self._sign * point.gradient
+            gradient[self.free] = self._sign * self._scaled(point.gradient)
         return Point(self.expand(point.x), self._sign * point.value, gradient)
+
+    def written(self, value: float) -> float:
+        """A value in the terms of the original."""
+        return self._sign * value
 
     @property
     def _sign(self) -> float:
@@ -69,12 +94,12 @@ class WorkingProblem:
 
     @property
     def x0(self) -> Vector:
-        return self.anchor[self.free]
+        return self._scaled(self.anchor[self.free])
 
     @property
     def bounds(self) -> tuple[Vector, Vector]:
         lower, upper = self.original.bounds
-        return lower[self.free], upper[self.free]
+        return self._scaled(lower[self.free]), self._scaled(upper[self.free])
 
     @property
     def open_bounds(self) -> tuple[Mask, Mask]:
@@ -114,7 +139,7 @@ class WorkingProblem:
 
     def value(self, p: Vector, /) -> float:
         self.counts.values += 1
-        value = self._sign * float(self.original.value(self.expand(p)))
+        value = self._sign * float(self._ask(self.original.value, self.expand(p)))
         self._watch(p, value)
         return value
 
@@ -122,98 +147,122 @@ class WorkingProblem:
         self.counts.values += len(points)
         if not self.whole:
             full = np.tile(self.anchor, (len(points), 1))
-            full[:, self.free] = points
+            full[:, self.free] = self._unscaled(points)
             points = full
-        return self._sign * np.asarray(self.original.values(points))
+        return self._sign * np.asarray(self._ask(self.original.values, points))
 
     def grad(self, p: Vector, /) -> Vector:
         self.counts.gradients += 1
-        gradient = self._sign * self._kept(self.original.grad(self.expand(p)))
+        gradient = self._sign * self._kept(self._ask(self.original.grad, self.expand(p)))
         self._watch(p, gradient)
         return gradient
 
     def value_and_grad(self, p: Vector, /) -> tuple[float, Vector]:
         self.counts.values += 1
         self.counts.gradients += 1
-        value, gradient = self.original.value_and_grad(self.expand(p))
+        value, gradient = self._ask(self.original.value_and_grad, self.expand(p))
         kept = self._sign * self._kept(gradient)
         self._watch(p, float(value), kept)
         return self._sign * float(value), kept
 
     def hvp(self, p: Vector, v: Vector, /) -> Vector:
         self.counts.hessians += 1
-        return self._sign * self._kept(self.original.hvp(self.expand(p), self._pad(v)))
+        return self._sign * self._kept(self._ask(self.original.hvp, self.expand(p), self._pad(v)))
 
     def hess(self, p: Vector, /) -> Matrix:
         self.counts.hessians += 1
-        return self._sign * self._block(self.original.hess(self.expand(p)))
+        return self._sign * self._block(self._ask(self.original.hess, self.expand(p)))
 
     def residuals(self, p: Vector, /) -> Vector:
         self.counts.values += 1
-        residuals = self.original.residuals(self.expand(p))
+        residuals = self._ask(self.original.residuals, self.expand(p))
         self._watch(p, residuals)
         return residuals
 
     def jac(self, p: Vector, /) -> Matrix:
         self.counts.gradients += 1
-        jacobian = self.original.jac(self.expand(p))
-        kept = jacobian if self.whole else jacobian[:, self.free]
+        jacobian = self._ask(self.original.jac, self.expand(p))
+        kept = jacobian if self.whole else self._unscaled(jacobian[:, self.free])
         self._watch(p, kept)
         return kept
 
     def gauss_newton(self, p: Vector, /) -> tuple[Matrix, Vector]:
         self.counts.gradients += 1
-        matrix, gradient = self.original.gauss_newton(self.expand(p))
+        matrix, gradient = self._ask(self.original.gauss_newton, self.expand(p))
         kept = self._sign * self._kept(gradient)
         self._watch(p, kept)
         return self._sign * self._block(matrix), kept
 
     def gnvp(self, p: Vector, v: Vector, /) -> Vector:
         self.counts.hessians += 1
-        return self._sign * self._kept(self.original.gnvp(self.expand(p), self._pad(v)))
+        return self._sign * self._kept(self._ask(self.original.gnvp, self.expand(p), self._pad(v)))
 
     def hvp_complex_step(self, p: Vector, v: Vector, /) -> Vector:
         self.counts.hessians += 1
-        product = self.original.hvp_complex_step(self.expand(p), self._pad(v))
+        product = self._ask(self.original.hvp_complex_step, self.expand(p), self._pad(v))
         return self._sign * self._kept(product)
 
     def hess_sparse(self, p: Vector, /) -> Sparse:
         self.counts.hessians += 1
-        return self._sign * self._sparse_block(self.original.hess_sparse(self.expand(p)))
+        return self._sign * self._sparse_block(self._ask(self.original.hess_sparse, self.expand(p)))
 
     def jac_sparse(self, p: Vector, /) -> Sparse:
         self.counts.gradients += 1
-        jacobian = self.original.jac_sparse(self.expand(p))
+        jacobian = self._ask(self.original.jac_sparse, self.expand(p))
         kept = jacobian if self.whole else jacobian[:, np.flatnonzero(self.free)]
+        kept = kept if self.scales is None else (kept * self.scales[None, :]).tocsr()
         self._watch(p, kept.data)
         return kept
 
     def gauss_newton_sparse(self, p: Vector, /) -> Sparse:
         self.counts.gradients += 1
-        return self._sign * self._sparse_block(self.original.gauss_newton_sparse(self.expand(p)))
+        return self._sign * self._sparse_block(
+            self._ask(self.original.gauss_newton_sparse, self.expand(p))
+        )
 
     def fisher(self, p: Vector, /, *, kind: FisherKind = "empirical") -> Matrix:
         self.counts.gradients += 1
-        return self._block(self.original.fisher(self.expand(p), kind=kind))
+        return self._block(self._ask(self.original.fisher, self.expand(p), kind=kind))
+
+    def _ask(
+        self, function: Callable[Arguments, T], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> T:
+        """A result of the original problem; its errors are told from our own."""
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            raise ProblemRaised("the objective", error) from error
 
     def _kept(self, gradient: Vector) -> Vector:
-        return gradient if self.whole else gradient[self.free]
+        return gradient if self.whole else self._unscaled(gradient[self.free])
 
     def _block(self, matrix: Matrix) -> Matrix:
-        return matrix if self.whole else matrix[np.ix_(self.free, self.free)]
+        if self.whole:
+            return matrix
+        block = matrix[np.ix_(self.free, self.free)]
+        return block if self.scales is None else block * np.outer(self.scales, self.scales)
 
     def _sparse_block(self, matrix: Sparse) -> Sparse:
         if self.whole:
             return matrix
         entries = np.flatnonzero(self.free)
-        return matrix[entries][:, entries]
+        block = matrix[entries][:, entries]
+        if self.scales is None:
+            return block
+        return (block * self.scales[:, None] * self.scales[None, :]).tocsr()
 
     def _pad(self, v: Vector) -> Vector:
         if self.whole:
             return v
         full = np.zeros_like(self.anchor)
-        full[self.free] = v
+        full[self.free] = self._unscaled(v)
         return full
+
+    def _unscaled(self, p: Matrix) -> Matrix:
+        return p if self.scales is None else p * self.scales
+
+    def _scaled(self, p: Vector) -> Vector:
+        return p if self.scales is None else p / self.scales
 
     def _watch(self, p: Vector, *results: float | Vector) -> None:
         if not all(bool(np.isfinite(result).all()) for result in results):

@@ -7,21 +7,94 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from symopt.diagnostics import DataError
-from symopt.optim import METHODS, Needs, methods, objective
-from symopt.optim.methods import default_method, find_method, option_names
+from symopt.optim import METHODS, Needs, methods
+from symopt.optim.methods import find_method, option_names
+
+# The names that are a contract, in the order of the table.
+NAMES = [
+    "random-search",
+    "simulated-annealing",
+    "spsa",
+    "nelder-mead",
+    "evolution-strategy",
+    "genetic",
+    "ant-colony",
+    "tabu",
+    "coordinate-descent",
+    "gradient-descent",
+    "steepest-descent",
+    "preconditioned-descent",
+    "momentum",
+    "nesterov",
+    "cg-fletcher-reeves",
+    "cg-polak-ribiere",
+    "cg-hestenes-stiefel",
+    "cg-dai-yuan",
+    "cg-hager-zhang",
+    "bfgs",
+    "l-bfgs",
+    "l-bfgs-b",
+    "newton",
+    "trust-region",
+    "newton-krylov",
+    "gauss-newton",
+    "lm",
+    "natural-gradient",
+    "gradient-covariance",
+    "rprop",
+    "supersab",
+    "delta-bar-delta",
+    "silva-almeida",
+    "quickprop",
+    "sgd",
+    "adagrad",
+    "rmsprop",
+    "adam",
+    "adamw",
+    "exponentiated-step",
+    "alap",
+    "smd",
+    "gekf",
+    "second-order-adam",
+    "svrg",
+    "perceptron",
+]
 
 
 def test_the_table():
     assert methods() is METHODS
-    assert [method.name for method in METHODS] == ["gradient-descent", "bfgs", "lm"]
-    for method in METHODS:
-        assert method.family
-        assert method.source
-        assert method.order == 1
-        assert Needs.VALUE in method.needs
-        assert (method.stochastic, method.bounds) == (False, True)
+    assert [method.name for method in METHODS] == NAMES
     with pytest.raises(FrozenInstanceError):
         METHODS[0].name = "other"
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_records(method):
+    assert method.family
+    assert method.source
+    assert method.order in (0, 1, 2)
+    assert (Needs.GRADIENT in method.needs) is (method.order > 0)
+    assert method.describes(method.settings({}))
+    assert [other.name for other in METHODS if other.describes(method.settings({}))] == [
+        method.name
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scipys", "ours"),
+    [
+        ("Nelder-Mead", "nelder-mead"),
+        ("CG", "cg-hestenes-stiefel"),
+        ("BFGS", "bfgs"),
+        ("L-BFGS-B", "l-bfgs-b"),
+        ("Newton-CG", "newton-krylov"),
+        ("trust-ncg", "trust-region"),
+        ("trust-exact", "trust-region"),
+        ("lm", "lm"),
+    ],
+)
+def test_scipys_names(scipys, ours):
+    assert find_method(scipys).name == ours
 
 
 def test_names_and_aliases_are_unique():
@@ -54,17 +127,9 @@ def test_unknown_names(wrong, suggestion):
         find_method(wrong)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "unknown-method"
-    assert diagnostic.notes == ("the methods are gradient-descent, bfgs, lm",)
+    assert diagnostic.notes == (f"the methods are {', '.join(m.name for m in METHODS)}",)
     if suggestion:
         assert diagnostic.help == f"did you mean `{suggestion}`?"
-
-
-def test_defaults():
-    assert default_method(objective(residuals=abs, jac=abs).sized(1)).name == "lm"
-    assert default_method(objective(abs, gauss_newton=abs).sized(1)).name == "lm"
-    assert default_method(objective(abs, grad=abs).sized(1)).name == "bfgs"
-    maximized = objective(residuals=abs, jac=abs, maximize=True)
-    assert default_method(maximized.sized(1)).name == "bfgs"
 
 
 def test_options_are_the_settings():

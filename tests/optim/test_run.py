@@ -28,7 +28,11 @@ def ready(problem, method=None, x0=None, fixed=(), options: Mapping = {}, seed=N
         max_time=None,
         seed=seed,
         fixed=fixed,
+        validation=None,
+        stream=None,
         options=options,
+        batch_size=None,
+        scale=None,
     )
 
 
@@ -165,7 +169,7 @@ def test_a_method_that_needs_more_is_refused():
     with pytest.raises(DataError, match="lm needs a Gauss-Newton matrix"):
         ready(bowl(), "lm", x0=[0.0])
     with pytest.raises(DataError, match="bfgs needs a gradient"):
-        ready(objective(lambda x: float(x @ x)), x0=[0.0])
+        ready(objective(lambda x: float(x @ x)), "bfgs", x0=[0.0])
     with pytest.raises(DataError, match="hessian-hungry needs a Hessian"):
         ready(bowl(), _hungry(), x0=[0.0])
 

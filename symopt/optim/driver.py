@@ -1,0 +1,290 @@
+"""The one loop: runs a method, watches it, and decides when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from symopt.diagnostics import DerivativeUnavailable
+from symopt.optim import errors
+from symopt.optim.bounds import Box, box_of
+from symopt.optim.feeds import Serving
+from symopt.optim.optimizer import State, Status, Stopping
+from symopt.optim.problem import Point, Vector, typical_sizes
+from symopt.optim.run import Run
+from symopt.optim.schedules import Pace
+from symopt.optim.working import ProblemRaised
+
+_EPSILON = float(np.finfo(np.float64).eps)
+_PATIENCE = 3  # steps in a row without change before the value counts as settled
+Tell = Callable[["Iterate"], bool]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Iterate:
+    """One step of a run, in the terms of the problem as written.
+
+    Values and gradients are of the samples that the step has seen. `grad_norm` is the largest
+    entry of the gradient, those held by a bound or fixed left out, and nan where the method uses
+    none; `step` the length of the last step; `time` the seconds since the start; `validation` the
+    loss of the validation data where that was measured, else nan. `status` is set in the last one
+    only; it repeats its iteration if the run ended without another step, and is of the best point
+    so far if the run did not succeed.
+    """
+
+    iteration: int
+    point: Point
+    grad_norm: float
+    step: float
+    time: float
+    validation: float
+    state: State
+    status: Status | None = None
+    explanation: str | None = None  # where a non-finite value, or an error, came from
+
+    @property
+    def x(self) -> Vector:
+        return self.point.x
+
+    @property
+    def fun(self) -> float:
+        return self.point.value
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A state whose rate follows a schedule."""
+
+    @property
+    def pace(self) -> Pace: ...
+
+
+def iterates(run: Run, tell: Tell = lambda iterate: True) -> Iterator[Iterate]:
+    """The run step by step, from the start (iteration 0) on; `tell` may end it."""
+    began = perf_counter()
+    servings = run.feed.servings()
+    # Methods meet overflow and worse at trial points, and check for it.
+    with np.errstate(all="ignore"):
+        first = _first(servings)
+        state = _begin(run, first)
+    return _Loop(run, servings, tell, began).iterates(first, state)
+
+
+def _first(servings: Iterator[Serving]) -> Serving:
+    try:
+        serving = next(servings, None)
+    except ProblemRaised as raised:
+        raise raised.error from None
+    if serving is None:
+        raise errors.empty_stream()
+    return serving
+
+
+def _begin(run: Run, first: Serving) -> State:
+    """The state at the start; whatever is wrong there is the caller's to hear as it is."""
+    problem = first.problem
+    try:
+        state = run.optimizer.init(problem, problem.x0, run.seed)
+    except ProblemRaised as raised:
+        raise raised.error from None
+    if not state.point.finite:
+        raise errors.nonfinite_start(problem.explain_nonfinite(state.point.x))
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """Why a run ends without another step."""
+
+    status: Status
+    explanation: str | None = None
+
+
+@dataclass(slots=True)
+class _Losses:
+    """The mean of the losses since they were last measured."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, loss: float) -> None:
+        self.total += loss
+        self.count += 1
+
+    def take(self) -> float:
+        mean = self.total / self.count
+        self.total, self.count = 0.0, 0
+        return mean
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Loop:
+    """A run on its way."""
+
+    run: Run
+    servings: Iterator[Serving]
+    tell: Tell
+    began: float
+
+    def iterates(self, serving: Serving, state: State) -> Iterator[Iterate]:
+        box = box_of(self.run.working)
+        rules = _Rules(
+            self.run.stopping, box, typical_sizes(self.run.working, state.point.x), state.point
+        )
+        losses, settled = _Losses(), 0
+        state, validation = self._measured(serving, state, losses)
+        current = best = self._iterate(box, 0, state, 0.0, validation)
+        status = self._at_start(rules, state)
+        while True:
+            status = status or self._limit(current)
+            if status is not None:
+                yield self._last(current, best, _Ending(status))
+                return
+            yield current
+            ahead = self._advance(state)
+            if isinstance(ahead, _Ending):
+                yield self._last(current, best, ahead)
+                return
+            serving, following = ahead
+            status = following.outcome
+            if following.point is not state.point:
+                step = float(np.linalg.norm(following.point.x - state.point.x))
+                following, validation = self._measured(serving, following, losses)
+                current = self._iterate(box, current.iteration + 1, following, step, validation)
+                best = current if self._better(current, best) else best
+                if self.run.feed.comparable:
+                    unchanged = rules.unchanged(state.point, following.point)
+                    settled = settled + 1 if unchanged else 0
+                    status = status or rules.between(state.point, following.point)
+                    status = status or (Status.VALUE if settled >= _PATIENCE else None)
+                status = self._told(current) or status
+            state = following
+
+    def _at_start(self, rules: _Rules, state: State) -> Status | None:
+        if self.run.working.n == 0:
+            return Status.FIXED
+        return state.outcome or (rules.at(state.point) if self.run.feed.comparable else None)
+
+    def _limit(self, current: Iterate) -> Status | None:
+        if current.iteration >= self.run.max_iter:
+            return Status.MAX_ITER
+        return Status.MAX_TIME if perf_counter() - self.began >= self.run.max_time else None
+
+    def _advance(self, state: State) -> tuple[Serving, State] | _Ending:
+        """The next step, or why there is none."""
+        run = self.run
+        run.working.counts.nonfinite = None
+        try:
+            with np.errstate(all="ignore"):
+                serving = next(self.servings, None)
+                if serving is None:
+                    return _Ending(Status.EXHAUSTED)
+                following = run.optimizer.step(serving.problem, state)
+                trouble = _trouble(serving, following)
+        except KeyboardInterrupt:
+            return _Ending(Status.INTERRUPTED)
+        except ProblemRaised as raised:
+            # What this model cannot do is a mistake in the call, not an event of the run.
+            if isinstance(raised.error, DerivativeUnavailable):
+                raise raised.error from None
+            return _Ending(Status.RAISED, str(raised))
+        return trouble or (serving, following)
+
+    def _told(self, current: Iterate) -> Status | None:
+        try:
+            return None if self.tell(current) else Status.STOPPED
+        except KeyboardInterrupt:
+            return Status.INTERRUPTED
+
+    def _measured(self, serving: Serving, state: State, losses: _Losses) -> tuple[State, float]:
+        """The state after schedules were told the loss, if it is time, and that of validation."""
+        losses.add(state.point.value)
+        if not serving.ends_epoch:
+            return state, np.nan
+        training, validation = losses.take(), np.nan
+        if self.run.validation is not None:
+            with np.errstate(all="ignore"):
+                validation = self.run.validation.value(state.point.x)
+        if isinstance(state, Paced):
+            told = training if self.run.validation is None else validation
+            changed: Any = state  # a frozen dataclass, which protocols cannot say
+            state = replace(changed, pace=state.pace.told(told))
+        return state, self.run.working.written(validation)
+
+    def _better(self, current: Iterate, best: Iterate) -> bool:
+        """Whether a point takes the place of the best; the latest, where values do not compare."""
+        if not self.run.feed.comparable:
+            return True
+        sign = -1.0 if self.run.problem.maximize else 1.0
+        return sign * current.fun <= sign * best.fun
+
+    def _last(self, current: Iterate, best: Iterate, ending: _Ending) -> Iterate:
+        """The last iterate: where the run did not succeed, its point is the best so far."""
+        shown = current if ending.status.success else best
+        return replace(
+            current,
+            point=shown.point,
+            grad_norm=shown.grad_norm,
+            status=ending.status,
+            explanation=ending.explanation,
+        )
+
+    def _iterate(
+        self, box: Box, iteration: int, state: State, step: float, validation: float
+    ) -> Iterate:
+        point = state.point
+        norm = np.nan
+        if point.gradient.size or not point.x.size:
+            held = box.projected(point.x, point.gradient)
+            norm = float(np.max(np.abs(held), initial=0.0))
+        written = self.run.working.as_written(point)
+        seconds = perf_counter() - self.began
+        return Iterate(iteration, written, norm, step, seconds, validation, state)
+
+
+def _trouble(serving: Serving, following: State) -> _Ending | None:
+    """Whether a step ended in a non-finite value, or found nothing but such ahead; and why."""
+    problem = serving.problem
+    if not following.point.finite:
+        blamed = following.point.x
+    elif following.outcome is Status.STALLED and problem.counts.nonfinite is not None:
+        blamed = problem.counts.nonfinite
+    else:
+        return None
+    return _Ending(Status.NONFINITE, problem.explain_nonfinite(blamed))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rules:
+    """The stopping rules, with what "relative" refers to."""
+
+    stopping: Stopping
+    box: Box
+    sizes: Vector  # of the parameters, by the start
+    start: Point
+
+    def at(self, point: Point) -> Status | None:
+        if not point.gradient.size:
+            return None
+        gradient = np.abs(self.box.projected(point.x, point.gradient))
+        effect = float(np.max(gradient * np.maximum(np.abs(point.x), self.sizes), initial=0.0))
+        # An objective that falls to zero is compared with the rounding of where it began.
+        worth = max(abs(point.value), _EPSILON * abs(self.start.value))
+        if effect <= self.stopping.gradient * worth:
+            return Status.GRADIENT
+        return None
+
+    def between(self, old: Point, new: Point) -> Status | None:
+        """Whether the new point, or the step to it, says that the run is done."""
+        tolerance = self.stopping.step
+        change, size = np.abs(new.x - old.x), np.maximum(np.abs(new.x), np.abs(old.x))
+        short = tolerance > 0 and bool((change <= tolerance * size).all())
+        return self.at(new) or (Status.STEP if short else None)
+
+    def unchanged(self, old: Point, new: Point) -> bool:
+        tolerance = self.stopping.value
+        return tolerance > 0 and abs(new.value - old.value) <= tolerance * abs(new.value)

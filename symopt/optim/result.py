@@ -1,0 +1,100 @@
+"""What a run has found, as SciPy's OptimizeResult with some fields more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symopt.optim.covariance import estimate, findings
+from symopt.optim.driver import Iterate
+from symopt.optim.feeds import Stream
+from symopt.optim.optimizer import Status
+from symopt.optim.problem import Needs, Vector
+from symopt.optim.run import Run
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult  # pyright: ignore[reportMissingTypeStubs]: has none
+
+Row = tuple[int, float, float, float, float, float]
+_COLUMNS = [
+    ("iteration", np.int64),
+    ("value", np.float64),
+    ("grad_norm", np.float64),
+    ("step", np.float64),
+    ("time", np.float64),
+]
+_VALIDATION = ("validation", np.float64)
+
+
+def row_of(at: Iterate) -> Row:
+    """An iterate's line in the trace; its state, which may be large, is let go."""
+    return at.iteration, at.fun, at.grad_norm, at.step, at.time, at.validation
+
+
+def result_of(run: Run, last: Iterate, rows: list[Row]) -> OptimizeResult:
+    """The result of a run that ended with an iterate."""
+    from scipy.optimize import OptimizeResult  # pyright: ignore[reportMissingTypeStubs]: has none
+
+    assert last.status is not None, "a run ends with a status"
+    counts, x = run.working.counts, last.x.copy()
+    value, gradient, fitted, notes = last.fun, last.point.gradient.copy(), {}, ()
+    if last.status is not Status.RAISED:  # an objective that fails is not asked again
+        with np.errstate(all="ignore"):
+            value, gradient = _at_the_end(run, last)
+            fitted, notes = _fitted(run, x)
+    explained = [last.explanation] if last.explanation else []
+    return OptimizeResult(
+        x=x,
+        fun=value,
+        grad=gradient,
+        nit=last.iteration,
+        nfev=counts.values,
+        njev=counts.gradients,
+        nhev=counts.hessians,
+        success=last.status.success,
+        status=last.status.code,
+        message="; ".join([last.status.message, *explained, *notes]),
+        method=run.method,
+        reason=run.reason,
+        params=dict(run.problem.unpack(x)),
+        trace=_trace(rows, validated=run.validation is not None),
+        **fitted,
+    )
+
+
+def _trace(rows: list[Row], *, validated: bool) -> np.ndarray[Any, np.dtype[Any]]:
+    if validated:
+        return np.array(rows, dtype=[*_COLUMNS, _VALIDATION])
+    return np.array([row[:-1] for row in rows], dtype=_COLUMNS)
+
+
+def _at_the_end(run: Run, last: Iterate) -> tuple[float, Vector | None]:
+    """Value and gradient: of all samples, but of the last batch where these came in a stream."""
+    streamed = isinstance(run.feed, Stream)
+    value, gradient = last.fun, last.point.gradient
+    if not streamed and not run.feed.comparable:
+        value = float(run.problem.value(last.x))
+    whole = run.working.free.all() and run.feed.comparable and gradient.size == run.problem.n
+    if streamed or whole:
+        return value, gradient.copy()
+    if Needs.GRADIENT not in run.problem.provides:
+        return value, None
+    return value, np.array(run.problem.grad(last.x))
+
+
+def _fitted(run: Run, x: Vector) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields of a least-squares result and what is to be said about them."""
+    problem = run.problem
+    wanted = problem.least_squares and Needs.RESIDUALS in problem.provides
+    if not wanted or isinstance(run.feed, Stream):
+        return {}, ()
+    residuals = problem.residuals(x)
+    uncertainty = estimate(problem, x, residuals, run.working.free)
+    fields = {
+        "residuals": residuals,
+        "covariance": uncertainty.covariance,
+        "stderr": dict(problem.unpack(uncertainty.stderr)),
+        "dof": uncertainty.dof,
+    }
+    return fields, findings(uncertainty, problem.names)
