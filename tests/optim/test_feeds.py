@@ -12,8 +12,8 @@ from symopt.optim import Status, iterate, minimize, objective
 LINE = """
 sample n
 data x[n], y[n]
-param a = 0
-param b = 0
+param a init 0
+param b init 0
 E = mean((a*x + b - y)^2)
 minimize E
 """
@@ -79,7 +79,7 @@ def test_wrong_batch_sizes(model, size):
 
 def test_batches_of_a_whole_are_refused():
     coupled = symopt.parse(
-        "data x[n]\nparam a = 0\nminimize sum((x - a)[i]*(x - a)[n - 1 - i] for i)"
+        "data x[n]\nparam a init 0\nminimize sum((x - a)[i]*(x - a)[n - 1 - i] for i)"
     )
     with pytest.raises(DataError):
         minimize(coupled.bind(x=np.ones(5)), "sgd", batch_size=2)

@@ -53,6 +53,7 @@ def _load(name: str) -> list[dict[str, Any]]:
 
 
 MGH = {problem["id"]: problem for problem in _load("mgh_problems.json")}
+HOCK_SCHITTKOWSKI = _load("hs_bound.json")
 INSTANCES = [(k, i) for k, problem in MGH.items() for i in range(len(problem["instances"]))]
 instances = pytest.mark.parametrize(("number", "which"), INSTANCES, ids=lambda value: str(value))
 
@@ -129,7 +130,7 @@ def test_minima_are_stationary(number: int) -> None:
             assert np.all(np.abs(problem.grad(p)) <= 1e-9 * (1 + curvature))
 
 
-@pytest.mark.parametrize("facts", _load("hs_bound.json"), ids=lambda facts: facts["id"])
+@pytest.mark.parametrize("facts", HOCK_SCHITTKOWSKI, ids=lambda facts: facts["id"])
 def test_problems_with_bounds(facts: dict[str, Any]) -> None:
     problem = _model(facts["id"].lower()).bind()
     lower, upper = problem.bounds
