@@ -1,4 +1,4 @@
-"""Batches: the same problem on some of its samples, without compiling or checking again.
+"""Batches: the same problem on some of its samples, or on others, without compiling it again.
 
 A batch has its rows in arrays of its own, to which its native functions are bound. These go back
 when the batch does, for the next one of the same size.
@@ -7,15 +7,19 @@ when the batch does, for the next one of the same size.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symopt.binding import check_reads, indices, numbers
 from symopt.calls import Calls
-from symopt.diagnostics import DataError, Diagnostic, Kind
+from symopt.diagnostics import DataError, Diagnostic, Kind, Report, SymoptError
 from symopt.samples import Samples, samples_of
+from symopt.types import evaluate
 
 _KEPT = 4  # sets of arrays that no batch uses
 
@@ -52,6 +56,65 @@ class Batches:
         for name, axes in self._samples.axes.items():
             _take(whole[name], rows, axes, calls.kernels.bound.arrays[name])
         return Lease(self, calls)
+
+    def of_data(self, given: Mapping[str, Any]) -> Lease | None:
+        """The calls of a batch of other samples; None where binding has to look at them all.
+
+        That is where not just what belongs to samples is given, where shapes do not fit, or where
+        reads depend on the entries of index arrays in more ways than their declared ranges tell.
+        """
+        if given.keys() != self._samples.axes.keys() or not self._ranges_tell:
+            return None
+        bound, report = self._calls.kernels.bound, Report()
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, value in given.items():
+            data = self._calls.kernels.model.stages.program.data[name]
+            array = numbers(data, value, report, bound.dtype)
+            if array is not None and data.index_of is not None:
+                array = indices(data, array, bound.dims, report)
+            if array is not None:
+                arrays[name] = array
+        report.stop_if_errors()
+        count = self._count(arrays)
+        if count is None:
+            return None
+        calls = self._taken(count) or self._made(count)
+        for name, array in arrays.items():
+            np.copyto(calls.kernels.bound.arrays[name], array)
+        return Lease(self, calls)
+
+    def _count(self, arrays: Mapping[str, NDArray[Any]]) -> int | None:
+        """How many samples arrays are of; None if they are not of the same, or of another shape."""
+        counts: set[int] = set()
+        for name, axes in self._samples.axes.items():
+            shape, whole = list(arrays[name].shape), self._calls.kernels.bound.arrays[name].shape
+            for axis in axes:
+                counts.add(shape[axis])
+                shape[axis] = whole[axis]
+            if tuple(shape) != whole:
+                return None
+        return counts.pop() if len(counts) == 1 and 0 not in counts else None
+
+    @cached_property
+    def _ranges_tell(self) -> bool:
+        """Whether every read is in range for whatever index arrays of samples may hold."""
+        stages, bound = self._calls.kernels.model.stages, self._calls.kernels.bound
+        if any(definition.earlier for definition in stages.program.definitions):
+            return False
+        arrays = dict(bound.arrays)
+        dims = {**bound.dims, self._samples.dim: 2}
+        for name, axes in self._samples.axes.items():
+            data = stages.program.data[name]
+            shape = [2 if axis in axes else size for axis, size in enumerate(arrays[name].shape)]
+            arrays[name] = np.zeros(shape, arrays[name].dtype)
+            if data.index_of is not None:
+                extent = int(evaluate(data.index_of, dims, {}, {}))
+                arrays[name].flat[-1] = max(extent - 1, 0)
+        try:
+            check_reads(stages.task.program, replace(bound, dims=dims, arrays=arrays))
+        except SymoptError:
+            return False
+        return True
 
     def take_back(self, calls: Calls) -> None:
         """Keep what a batch used for another one."""

@@ -69,7 +69,7 @@ def bind(
     arrays: dict[str, Array] = {}
     for data in program.data.values():
         if data.name in given:
-            array = _numbers(data, given[data.name], report, np.dtype(precision))
+            array = numbers(data, given[data.name], report, np.dtype(precision))
             if array is not None:
                 arrays[data.name] = array
         elif data.default is None:
@@ -84,12 +84,12 @@ def bind(
     arrays |= _positions(program, dims, report)
     for data in program.data.values():
         if data.index_of is not None:
-            arrays[data.name] = _indices(data, arrays[data.name], dims, report)
+            arrays[data.name] = indices(data, arrays[data.name], dims, report)
     report.stop_if_errors()
     return Bound(dims, {n: _rounded(a, precision) for n, a in arrays.items()}, precision)
 
 
-def _numbers(data: typed.Data, value: object, report: Report, dtype: np.dtype[Any]) -> Array | None:
+def numbers(data: typed.Data, value: object, report: Report, dtype: np.dtype[Any]) -> Array | None:
     """The value as a contiguous array of reals, without a copy where it is one."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         masked = np.ma.getmaskarray(value)
@@ -280,7 +280,7 @@ def _rounded(array: Array, precision: Precision) -> Array:
         return array.astype(precision, copy=False)
 
 
-def _indices(
+def indices(
     data: typed.Data, array: Array, dims: Mapping[str, int], report: Report
 ) -> NDArray[np.int64]:
     """Integer data, each entry checked against the size it indexes."""

@@ -44,13 +44,10 @@ class Kernels:
         self.bound = bound
         self.layout = layout
         self._fixed = fixed
-        self._reached: set[tuple[str | None, Names]] = set()
 
     def on(self, bound: Bound) -> Kernels:
         """Those of other data that fits the code of this one."""
-        found = Kernels(self.model, bound, self.layout, self._compiled_in())
-        found._reached = self._reached
-        return found
+        return Kernels(self.model, bound, self.layout, self._compiled_in())
 
     def native(self, key: Key, inputs: tuple[str, ...], width: int | None = None) -> NativeFunction:
         """A function of some inputs, or a definition; of `width` vectors where that is given."""
@@ -118,7 +115,7 @@ class Kernels:
 
     def check_reached(self, of: str | None, wrt: Names) -> None:
         """That derivatives are not all 0 for what they are by, where that is no accident."""
-        if (of, wrt) in self._reached:
+        if (of, wrt) in self.model.reached:
             return
         program, task = self.model.stages.program, self.model.stages.task.by(wrt, of)
         what = "the objective" if of is None else f"`{of}`"
@@ -127,4 +124,4 @@ class Kernels:
             missing += [not_used(name, program, what) for name in unread(task, of)]
         if missing:
             raise DerivativeUnavailable(*missing)
-        self._reached.add((of, wrt))
+        self.model.reached.add((of, wrt))

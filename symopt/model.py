@@ -58,6 +58,8 @@ class Model:
         self.seconds: Mapping[str, float] = clock.seconds
         self._options = options or Options(sample=self._stages.program.sample)
         self._compiled: dict[Request, Compiled] = {}
+        # Of which definitions, and by what names, derivatives are known not to be all 0.
+        self.reached: set[tuple[str | None, tuple[str, ...] | None]] = set()
 
     def __repr__(self) -> str:
         return f"<symopt model {self._stages.source.name}: {', '.join(self.params)}>"

@@ -271,3 +271,76 @@ def test_rebinding_keeps_what_is_compiled_where_sizes_agree(data: dict[str, Any]
     assert set(problem.model._compiled) == compiled
     with pytest.raises(symopt.DataError, match=r"`?y`? "):
         problem.rebind(y=np.zeros(10))
+
+
+# ── other samples ────────────────────────────────────────────────────────────────────────────────
+
+CLASSES = """\
+data X[n, d], t[n] in k, scale[d]
+param W[k, d] init 0.1
+model z[i, c] = sum(W[c, j] * X[i, j] * scale[j] for j)
+minimize mean(logsumexp(z[i, c] for c) - z[i, t[i]] for i)
+"""
+
+
+def _samples(count: int, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    return {"X": rng.normal(size=(count, 3)), "t": rng.integers(0, 4, count)}
+
+
+@pytest.fixture(scope="module")
+def classes() -> Problem:
+    return symopt.parse(CLASSES).bind(_samples(20, 0), scale=np.array([1.0, 2.0, 0.5]), k=4)
+
+
+@pytest.mark.parametrize("count", [1, 5, 20, 33])
+def test_a_batch_of_other_samples_is_the_problem_bound_to_them(classes, count):
+    samples = _samples(count, count)
+    p = np.random.default_rng(1).normal(size=classes.n)
+    bound = classes.model.bind(samples, scale=np.array([1.0, 2.0, 0.5]), k=4)
+    batch = classes.batch_of(samples)
+    assert batch.value(p) == bound.value(p)
+    np.testing.assert_array_equal(batch.grad(p), bound.grad(p))
+    np.testing.assert_array_equal(batch.gauss_newton(p)[0], bound.gauss_newton(p)[0])
+    assert batch.dims["n"] == count
+
+
+def test_a_batch_of_other_samples_takes_no_binding(classes, monkeypatch):
+    monkeypatch.setattr(type(classes.model), "_problem", None)
+    assert classes.batch_of(_samples(7, 3)).dims["n"] == 7
+    assert classes.batch_of(X=[[1.0, 2.0, 3.0]], t=[2]).dims["n"] == 1
+
+
+def test_other_data_are_bound_as_ever(classes):
+    samples = _samples(7, 3)
+    p = classes.x0 + 0.1
+    rescaled = classes.batch_of(samples, scale=np.array([3.0, 3.0, 3.0]))
+    bound = classes.model.bind(samples, scale=np.array([3.0, 3.0, 3.0]), k=4)
+    assert rescaled.value(p) == bound.value(p)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"t": [0, 4]}, "4"),
+        ({"t": [0, -1]}, "-1"),
+        ({"t": [0, 1, 2]}, "size"),
+        ({"X": np.ones((2, 4))}, "size"),
+        ({"X": np.full((2, 3), np.nan)}, "nan"),
+        ({"z": [1.0]}, "z"),
+    ],
+)
+def test_wrong_samples_are_refused_as_in_binding(classes, wrong, words):
+    with pytest.raises(symopt.SymoptError, match=words):
+        classes.batch_of({**_samples(2, 0), **wrong})
+
+
+def test_entries_that_ranges_do_not_tell_of_are_looked_at():
+    """t[i] + 1 may be out of range, by what t holds."""
+    model = symopt.parse(
+        "data t[n] in k, y[n]\nparam a[k] init 1\nminimize mean((y[i] - a[t[i] + 1])^2 for i)"
+    )
+    problem = model.bind(t=[0, 1], y=[0.0, 1.0], k=3)
+    assert problem.batch_of(t=[1], y=[1.0]).value(problem.x0) == 0
+    with pytest.raises(symopt.SymoptError):
+        problem.batch_of(t=[2], y=[1.0])

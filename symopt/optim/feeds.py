@@ -71,7 +71,7 @@ class Stream:
     def servings(self) -> Iterator[Serving]:
         for number, data in enumerate(self.items):
             try:
-                problem = rebound(self.working, data)
+                problem = on_batch(self.working, data)
             except SymoptError as error:
                 raise ProblemRaised(f"batch {number} of the stream", error) from error
             yield Serving(problem, (number + 1) % _STREAM_EPOCH == 0)
@@ -85,13 +85,25 @@ class Rebindable(Protocol):
     """A problem that can be had on other data."""
 
     def rebind(self, data: Any, /) -> Problem: ...
+    def batch_of(self, data: Any, /) -> Problem:
+        """On a batch of other samples, as fast as can be."""
+        ...
 
 
 def rebound(working: WorkingProblem, data: Any) -> WorkingProblem:
     """The same view of the problem on other data."""
+    return working.on(in_double(_rebindable(working, data).rebind(data)))
+
+
+def on_batch(working: WorkingProblem, data: Any) -> WorkingProblem:
+    """The same view of the problem on a batch of other samples."""
+    return working.on(in_double(_rebindable(working, data).batch_of(data)))
+
+
+def _rebindable(working: WorkingProblem, data: Any) -> Rebindable:
     original = working.undoubled
     if not isinstance(original, Rebindable):
         raise errors.no_other_data()
     if not isinstance(data, Mapping) and not hasattr(data, "columns"):
         raise errors.not_a_mapping(data)
-    return working.on(in_double(original.rebind(data)))
+    return original
