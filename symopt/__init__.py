@@ -19,7 +19,7 @@ from symopt.diagnostics import (
 if TYPE_CHECKING:
     from symopt.lambdified.lambdify import lambdify
     from symopt.model import Model, load, parse
-    from symopt.optim import iterate, methods, minimize, objective
+    from symopt.optim import iterate, methods, minimize, objective, race
     from symopt.problem import Problem
 
 __version__ = "0.1.0"
@@ -35,6 +35,7 @@ _LAZY = {
     "methods": "symopt.optim",
     "minimize": "symopt.optim",
     "objective": "symopt.optim",
+    "race": "symopt.optim",
 }
 
 
@@ -80,4 +81,5 @@ __all__ = [
     "minimize",
     "objective",
     "parse",
+    "race",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symopt.cli.options import binding_options, color_option, program_argument
-from symopt.cli.program import bind_program, load_program, place_start
+from symopt.cli.program import bind_program, load_program, parse_settings, place_start
 from symopt.cli.refusal import NEGATIVE, refusing, show_warnings
 from symopt.diagnostics import DataError, Diagnostic, Kind, Severity, ShapeError
 
@@ -28,13 +28,23 @@ INTERRUPTED = 130  # what shells expect after Ctrl-C
 @click.option(
     "--method",
     metavar="NAME",
-    help="See `symopt methods`; default: lm where it applies, else bfgs.",
+    help="See `symopt methods`; default: auto, by the structure of the problem.",
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of the method, such as rate=0.1.",
 )
 @click.option("--max-iter", type=click.IntRange(min=0), help="Limit on iterations.")
+@click.option("--max-time", type=click.FloatRange(min=0), help="Limit on seconds.")
 @click.option("--tol", type=click.FloatRange(min=0), help="Relative tolerance; 0 for none.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of random starts and methods.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples that a step sees.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the result; - instead of tables.")
 @click.option("--trace", "trace_path", metavar="FILE", help="Write each iteration as CSV.")
+@click.option("--plot", "plot_path", metavar="FILE", help="Write run and residuals as a figure.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @color_option
 @click.pass_context
@@ -47,11 +57,15 @@ def command(
     dtype: Precision,
     fixed: tuple[str, ...],
     method: str | None,
+    options: tuple[str, ...],
     max_iter: int | None,
+    max_time: float | None,
     tol: float | None,
     seed: int | None,
+    batch_size: int | None,
     json_path: str | None,
     trace_path: str | None,
+    plot_path: str | None,
     quiet: bool,
 ) -> None:
     """Fit the program FILE (- for standard input) to data and print the parameters.
@@ -62,6 +76,8 @@ def command(
     problem = bind_program(model, data, dims, dtype)
     start = place_start(model, problem, params, seed)
     settings = {"x0": start, "fixed": fixed, "max_iter": max_iter, "tol": tol, "seed": seed}
+    settings |= {"max_time": max_time, "batch_size": batch_size}
+    settings["options"] = parse_settings(options)
     result, remarks = _run(problem, method, settings, model.name, quiet)
 
     from symopt.cli.outcome import gather_outcome
@@ -84,6 +100,10 @@ def command(
         write_json(json_path, describe_outcome(outcome))
     if trace_path is not None:
         write_trace(trace_path, result.trace)
+    if plot_path is not None:
+        from symopt.cli.plots import write_fit
+
+        write_fit(plot_path, outcome)
     if not result.success:
         context.exit(INTERRUPTED if result.status == INTERRUPTED else NEGATIVE)
 

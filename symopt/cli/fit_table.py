@@ -106,8 +106,11 @@ def _summary(outcome: Outcome) -> Table:
     if (dof := result.get("dof")) is not None:
         deviation = f", residual std. deviation {np.sqrt(result.fun / dof):.6g}" if dof > 0 else ""
         grid.add_row("degrees of freedom", f"{dof}{deviation}")
-    grid.add_row("largest gradient entry", f"{outcome.gradient_norm:.3g}")
+    if not np.isnan(result.optimality):
+        grid.add_row("largest gradient entry", f"{result.optimality:.3g}")
     grid.add_row("method", _effort(outcome))
+    if result.reason != "as asked":
+        grid.add_row("chosen for", Text(str(result.reason)))
     style = "green" if result.success else "red"
     grid.add_row("stopped", Text(str(result.message), style=style))
     return grid

@@ -17,6 +17,7 @@ _COMMANDS = {
     "eval": "symopt.cli.evaluate",
     "derive": "symopt.cli.derive",
     "test": "symopt.cli.test",
+    "race": "symopt.cli.race",
     "methods": "symopt.cli.methods",
 }
 

@@ -63,11 +63,6 @@ class Outcome:
     warnings: tuple[Diagnostic, ...]
     result: OptimizeResult
 
-    @property
-    def gradient_norm(self) -> float:
-        """The largest entry of the gradient, those held by a bound left out."""
-        return float(self.result.trace["grad_norm"][-1])
-
 
 def gather_outcome(
     model: Model,

@@ -93,6 +93,22 @@ def place_start(
         return problem.pack(parts)
 
 
+def parse_settings(options: Sequence[str]) -> dict[str, object]:
+    """The settings of a method that `--option` options give: numbers, true and false, or words."""
+    return {name: _parse_setting(text) for name, text in _assignments("--option", options)}
+
+
+def _parse_setting(text: str) -> object:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def check_known(what: str, name: str, known: Iterable[str]) -> None:
     """Refuses a name that the program does not have, with the nearest one it has."""
     names = list(known)

@@ -6,9 +6,11 @@ from symopt.optim.methods import METHODS, methods
 from symopt.optim.minimize import iterate, minimize
 from symopt.optim.optimizer import Method, Optimizer, Status, Stopping
 from symopt.optim.problem import Needs, Point, Problem, SeededStart
+from symopt.optim.race import Entrant, race
 
 __all__ = [
     "METHODS",
+    "Entrant",
     "Iterate",
     "Method",
     "Needs",
@@ -23,4 +25,5 @@ __all__ = [
     "methods",
     "minimize",
     "objective",
+    "race",
 ]

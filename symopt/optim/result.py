@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symopt.optim.bounds import box_of
 from symopt.optim.covariance import estimate, findings
 from symopt.optim.driver import Iterate
 from symopt.optim.feeds import Stream
@@ -48,6 +49,7 @@ def result_of(run: Run, last: Iterate, rows: list[Row]) -> OptimizeResult:
         x=x,
         fun=value,
         grad=gradient,
+        optimality=_optimality(run, x, gradient),
         nit=last.iteration,
         nfev=counts.values,
         njev=counts.gradients,
@@ -81,6 +83,15 @@ def _at_the_end(run: Run, last: Iterate) -> tuple[float, Vector | None]:
     if Needs.GRADIENT not in run.problem.provides:
         return value, None
     return value, np.array(run.problem.grad(last.x))
+
+
+def _optimality(run: Run, x: Vector, gradient: Vector | None) -> float:
+    """The largest entry of the gradient, those fixed or held by a bound left out; nan without."""
+    if gradient is None or gradient.size != x.size:
+        return np.nan
+    downhill = run.working.written(1.0) * gradient
+    held = box_of(run.problem).projected(x, downhill)[run.working.free]
+    return float(np.max(np.abs(held), initial=0.0))
 
 
 def _fitted(run: Run, x: Vector) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -25,7 +25,9 @@ def bowl(**extra):
 def test_result_has_scipys_fields_and_ours():
     result = minimize(ROSENBROCK.least_squares(), "lm", x0=ROSENBROCK.start)
     assert isinstance(result, OptimizeResult)
-    names = "x fun grad nit nfev njev nhev success status message method reason params trace"
+    names = (
+        "x fun grad optimality nit nfev njev nhev success status message method reason params trace"
+    )
     fitted = "residuals covariance stderr dof"
     assert set(result) == set(f"{names} {fitted}".split())
     assert result.success is True

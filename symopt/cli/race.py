@@ -1,0 +1,114 @@
+"""`symopt race`: several methods on one problem, side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from symopt.cli.options import binding_options, color_option, program_argument
+from symopt.cli.program import bind_program, load_program, place_start
+from symopt.cli.refusal import NEGATIVE, refusing
+from symopt.diagnostics import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from symopt.optim.race import Entrant
+    from symopt.precision import Precision
+
+
+@click.command("race", short_help="Run several methods side by side.")
+@program_argument
+@binding_options
+@click.option("--fix", "fixed", multiple=True, metavar="NAME", help="Keep a parameter as it is.")
+@click.option(
+    "--methods", metavar="NAME,...", help="See `symopt methods`; default: the usual ones."
+)
+@click.option("--max-iter", type=click.IntRange(min=0), help="Limit on iterations of each.")
+@click.option("--max-time", type=click.FloatRange(min=0), help="Limit on seconds of each.")
+@click.option("--tol", type=click.FloatRange(min=0), help="Relative tolerance; 0 for none.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of random starts and methods.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples that a step sees.")
+@click.option("--plot", "plot_path", metavar="FILE", help="Write the convergence as a figure.")
+@color_option
+@click.pass_context
+def command(
+    context: click.Context,
+    file: str,
+    data: tuple[str, ...],
+    params: tuple[str, ...],
+    dims: tuple[str, ...],
+    dtype: Precision,
+    fixed: tuple[str, ...],
+    methods: str | None,
+    max_iter: int | None,
+    max_time: float | None,
+    tol: float | None,
+    seed: int | None,
+    batch_size: int | None,
+    plot_path: str | None,
+) -> None:
+    """Minimize the program FILE with several methods and compare what each of them reaches.
+
+    Exits with 1 when no method converged.
+    """
+    from symopt.cli.fit_table import open_console
+    from symopt.cli.plots import write_convergence
+    from symopt.cli.text_plot import convergence_lines
+    from symopt.optim.methods import find_method
+    from symopt.optim.race import USUAL, racing
+
+    model = load_program(file)
+    problem = bind_program(model, data, dims, dtype)
+    start = place_start(model, problem, params, seed)
+    names = [name for name in (methods or ",".join(USUAL)).split(",") if name.strip()]
+    with refusing(DataError):
+        # A name that is misspelt is refused before the others run.
+        chosen = [
+            name if name.strip().lower() == "auto" else find_method(name).name for name in names
+        ]
+    settings = {"x0": start, "fixed": fixed, "max_iter": max_iter, "max_time": max_time, "tol": tol}
+    settings |= {"seed": seed, "batch_size": batch_size}
+    entrants = list(racing(problem, chosen, **settings))
+    console = open_console()
+    console.print(_table(entrants, maximize=problem.maximize))
+    for line in convergence_lines(_curves(entrants), problem.maximize):
+        console.print(line, markup=False)
+    if plot_path is not None:
+        write_convergence(plot_path, _curves(entrants), problem.maximize)
+    if not any(entrant.result is not None and entrant.result.success for entrant in entrants):
+        context.exit(NEGATIVE)
+
+
+def _curves(entrants: Sequence[Entrant]) -> dict[str, object]:
+    return {e.method: e.result.trace for e in entrants if e.result is not None}
+
+
+def _table(entrants: Sequence[Entrant], *, maximize: bool) -> object:
+    """Who reached what, the best value first."""
+    from rich.text import Text
+
+    from symopt.cli.fit_table import plain_table
+
+    numbers = ("value", "iterations", "values", "gradients", "Hessians", "seconds")
+    table = plain_table("method", *numbers, "stopped", numbers=numbers)
+    sign = -1.0 if maximize else 1.0
+    for entrant in sorted(
+        entrants, key=lambda e: sign * e.result.fun if e.result else float("inf")
+    ):
+        result = entrant.result
+        if result is None:
+            assert entrant.refusal is not None, "who did not run was refused"
+            reason = Text(entrant.refusal.diagnostics[0].message, style="red")
+            table.add_row(entrant.method, *[""] * len(numbers), reason)
+            continue
+        counts = (result.nit, result.nfev, result.njev, result.nhev)
+        table.add_row(
+            entrant.method,
+            f"{result.fun:.10g}",
+            *(str(count) if count else "" for count in counts),
+            f"{entrant.seconds:.3g}",
+            Text(str(result.message).partition(";")[0], style="green" if result.success else "red"),
+        )
+    return table
