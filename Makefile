@@ -25,9 +25,10 @@ bench: $(STAMP)
 grammar: $(STAMP)
 	$(BIN)/python -m symopt.syntax.tables
 
-# Run after a change of a function's record: its line of docs/reference is made from it.
+# Run after a change of a function's or a method's record: docs/reference is made from these.
 docs: $(STAMP)
 	$(BIN)/python -m tests.support.reference_page
+	$(BIN)/python -m tests.support.methods_page
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

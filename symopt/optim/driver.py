@@ -32,8 +32,8 @@ class Iterate:
     entry of the gradient, those held by a bound or fixed left out, and nan where the method uses
     none; `step` the length of the last step; `time` the seconds since the start; `validation` the
     loss of the validation data where that was measured, else nan. `status` is set in the last one
-    only; it repeats its iteration if the run ended without another step, and is of the best point
-    so far if the run did not succeed.
+    only, which repeats an iteration if the run ended without another step or, where it did not
+    succeed, at a point that is not the best so far: then it has that one.
     """
 
     iteration: int
@@ -142,7 +142,10 @@ class _Loop:
         while True:
             status = status or self._limit(current)
             if status is not None:
-                yield self._last(current, best, _Ending(status))
+                last = self._last(current, best, _Ending(status))
+                if last.point is not current.point:
+                    yield current
+                yield last
                 return
             yield current
             ahead = self._advance(state)

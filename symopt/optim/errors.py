@@ -8,13 +8,16 @@ from difflib import get_close_matches
 from symopt.diagnostics import DataError, Diagnostic, Kind, NonFiniteError
 from symopt.optim.problem import Needs
 
-_CAPABILITIES = {
+CAPABILITIES = {
     Needs.VALUE: "the value",
     Needs.GRADIENT: "a gradient",
     Needs.HVP: "Hessian-vector products",
     Needs.HESSIAN: "a Hessian",
     Needs.RESIDUALS: "residuals and their Jacobian",
     Needs.GAUSS_NEWTON: "a Gauss-Newton matrix (residuals, or a marked model)",
+    Needs.SPARSE: "sparse matrices",
+    Needs.FISHER: "a Fisher matrix",
+    Needs.COMPLEX_STEP: "complex arithmetic",
 }
 
 
@@ -54,7 +57,7 @@ def bad_setting(name: str, found: object, expected: str) -> DataError:
 
 
 def missing_capability(method: str, missing: Needs) -> DataError:
-    wanted = " and ".join(text for flag, text in _CAPABILITIES.items() if flag in missing)
+    wanted = " and ".join(text for flag, text in CAPABILITIES.items() if flag in missing)
     return _data(
         "missing-derivative",
         f"the method {method} needs {wanted}, which this problem does not provide",
@@ -143,6 +146,16 @@ def two_objectives() -> DataError:
 
 def not_provided(name: str) -> DataError:
     return _data("missing-derivative", f"this objective was made without `{name}`")
+
+
+def no_blocks() -> DataError:
+    return _data(
+        "no-blocks",
+        "option `factor` of lm is 'schur', but no parameter can be eliminated in small blocks",
+        "that takes an array, such as `point[p, 3]`, whose entries meet each other in no residual,"
+        " except within one small part",
+        help="leave `factor` out: lm then chooses by itself",
+    )
 
 
 def no_other_data() -> DataError:
