@@ -99,9 +99,11 @@ class Batches:
     def _ranges_tell(self) -> bool:
         """Whether every read is in range for whatever index arrays of samples may hold."""
         stages, bound = self._calls.kernels.model.stages, self._calls.kernels.bound
-        if any(definition.earlier for definition in stages.program.definitions):
-            return False
         arrays = dict(bound.arrays)
+        # What a recurrence reads by index arrays is as it was if none of them is of samples.
+        indexed = any(arrays[name].dtype.kind == "i" for name in self._samples.axes)
+        if indexed and any(definition.earlier for definition in stages.program.definitions):
+            return False
         dims = {**bound.dims, self._samples.dim: 2}
         for name, axes in self._samples.axes.items():
             data = stages.program.data[name]

@@ -152,8 +152,8 @@ def _names(program: Program) -> list[str]:
 
 def unknown_fisher(kind: Any) -> Diagnostic:
     """A kind of Fisher matrix that there is not."""
-    message = f'kind must be "empirical" or "model", found {kind!r}'
+    message = f'kind must be "empirical", "model" or "covariance", found {kind!r}'
     return Diagnostic(Kind.DATA, "unknown-kind", message, help=nearest(str(kind), _FISHER))
 
 
-_FISHER = ("empirical", "model")
+_FISHER = ("empirical", "model", "covariance")

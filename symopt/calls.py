@@ -66,6 +66,7 @@ SIGNATURES = {
     "gauss_newton_sparse": Signature(("p",), ("e",), through_cut=True),
     "gnvp": Signature(("p", "v"), ("n",), through_cut=True),
     "fisher": Signature(("p",), ("nn",), symmetric=True),
+    "fisher_covariance": Signature(("p",), ("nn",), symmetric=True),
     "fisher_model": Signature(("p",), ("nn",), through_cut=True, symmetric=True),
 }
 
@@ -129,6 +130,24 @@ class Calls:
             found, values = function(p)
             residuals = handed_out((found,), residuals, fresh=True)
         return residuals, pattern.matrix(values, matrix)
+
+    def gauss_newton_entries(self) -> int:
+        """How many entries the Gauss-Newton matrix can have other than 0, without computing it.
+
+        That of a Jacobian with m rows of w entries has at most m w². Where this says nothing, its
+        own patches do, unless one row alone fills a quarter of it: they take longer to find.
+        """
+        from symopt.sparse import count_of_entries, count_of_patches  # of sparse matrices only
+
+        kernels, task, dims = self.kernels, self.kernels.model.stages.task, self.kernels.bound.dims
+        full = kernels.unknowns(None).size ** 2
+        rows = count_of_entries(sparsity(task), kernels.cut(None), dims)
+        total = sum(count * width**2 for count, width in rows)
+        if 4 * total <= full:
+            return total
+        if any(count and 4 * width**2 >= full for count, width in rows):
+            return full
+        return min(total, full, count_of_patches(patches(task, "gauss_newton_sparse"), dims))
 
     def evaluate(self, name: str, p: Any, out: NDArray[Any] | None = None) -> Any:
         """The value of a definition: a float, or an array of its shape."""

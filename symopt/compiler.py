@@ -59,7 +59,8 @@ def analyse(source: Source) -> Stages:
     objective = program.objective
     cut = last_marked(whole, marked, objective) if objective else marked
     samples = (program.sample,) if program.sample else sample_dims(whole, None)
-    task = Task(whole, objective, cut, tuple(program.params), samples)
+    squares = program.least_squares
+    task = Task(whole, objective, cut, tuple(program.params), samples, squares)
     return Stages(source, file, program, warnings, setup, task)
 
 

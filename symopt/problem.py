@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Vector = NDArray[np.float64]  # of float32 where the model was bound so
 Matrix = NDArray[np.float64]
+_FISHER = {"empirical": "fisher", "model": "fisher_model", "covariance": "fisher_covariance"}
 Of = str | None  # a definition in place of the cut
 Out = Vector | None
 
@@ -142,9 +143,7 @@ class Problem:
         from symopt.optim.problem import Needs  # the optimizers are not needed before a fit
 
         found = Needs.VALUE | Needs.GRADIENT | Needs.HVP | Needs.HESSIAN
-        found |= Needs.SPARSE | Needs.COMPLEX_STEP
-        if self.samples > 1 or self.least_squares:
-            found |= Needs.FISHER
+        found |= Needs.SPARSE | Needs.COMPLEX_STEP | Needs.FISHER
         if self.model.cut:
             found |= Needs.GAUSS_NEWTON
         return found | Needs.RESIDUALS if self.least_squares else found
@@ -331,6 +330,11 @@ class Problem:
         """
         return self._calls.sparse("gauss_newton_sparse", p, None, wrt, out)
 
+    @cached_property
+    def gauss_newton_entries(self) -> int:
+        """How many entries the Gauss-Newton matrix can have other than 0, without computing it."""
+        return self._calls.gauss_newton_entries()
+
     def gnvp(self, p: Any, v: Any, *, wrt: Wrt = None, out: Out = None) -> Vector:
         """G times v, (n,), or times many vectors at once, the columns of (n, k)."""
         return self._function("gnvp", wrt=wrt)(p, v, out=out)
@@ -339,7 +343,7 @@ class Problem:
         self,
         p: Any,
         *,
-        kind: Literal["empirical", "model"] = "empirical",
+        kind: Literal["empirical", "model", "covariance"] = "empirical",
         wrt: Wrt = None,
         out: Matrix | None = None,
     ) -> Matrix:
@@ -347,11 +351,12 @@ class Problem:
 
         `empirical` is Σ g gᵀ, g the gradient of a sample's summand, without the 1/n of a mean and
         without terms outside the sum. `model` is the Gauss-Newton matrix of these summands, where
-        they are known to be a canonical negative log-likelihood.
+        they are known to be a canonical negative log-likelihood. `covariance` is the mean of
+        (g - mean g)(g - mean g)ᵀ. Without a sample dim each residual is a sample, or else all is one.
         """
-        if kind not in ("empirical", "model"):
+        if kind not in _FISHER:
             raise DataError(unknown_fisher(kind))
-        function = "fisher" if kind == "empirical" else "fisher_model"
+        function = _FISHER[kind]
         return self._calls._function(function, None, wrt)(p, out=out)
 
     def operator(self, name: str, p: Any) -> LinearOperator:

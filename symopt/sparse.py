@@ -176,6 +176,31 @@ def _pattern(
     return Pattern(shape, indptr, indices, order, repeated, mirror)
 
 
+def count_of_entries(
+    columns: Mapping[str, Columns], rows: Layout, dims: Mapping[str, int]
+) -> list[tuple[int, int]]:
+    """For each tensor of a Jacobian's rows, how many there are and how many entries each has.
+
+    At most: entries at no place, and those of several blocks, are counted.
+    """
+    return [
+        (
+            math.prod(shape),
+            sum(math.prod(_sizes(block.extents, dims)) for block in columns[name].blocks),
+        )
+        for name, shape in rows.shapes.items()
+    ]
+
+
+def count_of_patches(found: Sequence[Patch], dims: Mapping[str, int]) -> int:
+    """How many entries the patches of a symmetric matrix stand for, at most."""
+    return 2 * sum(math.prod(_sizes(patch.shape, dims)) for patch in found)
+
+
+def _sizes(extents: Shape, dims: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(max(int(evaluate(size, dims, {}, {})), 0) for size in extents)
+
+
 def symmetric_pattern_of(
     patches: Sequence[Patch],
     params: Layout,
@@ -248,7 +273,7 @@ class _Entries:
 
     def sizes(self, extents: Shape) -> tuple[int, ...]:
         """Extents as numbers."""
-        return tuple(max(int(evaluate(size, self.dims, {}, {})), 0) for size in extents)
+        return _sizes(extents, self.dims)
 
     def lower_triangle(self, patch: Patch, start: int) -> Array:
         """The numbers of a patch's values, from `start` on, and their rows and columns, (3, count).

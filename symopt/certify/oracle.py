@@ -144,15 +144,14 @@ class Oracle:
 
         Raises DerivativeUnavailable where the objective is no sum over samples.
         """
-        from symopt.derive.samples import SUMMANDS, by_samples
+        from symopt.derive.functions import with_summands_of
 
-        task = self.task
-        assert task.objective is not None
-        program = by_samples(task.program, task.objective, task.params, task.samples)
+        program, summands = with_summands_of(self.task)
         rows = []
         for v in directions:
             tensors = self.run(program, self.params.arrays(p + 1j * STEP * v)).tensors
-            rows.append(np.imag(np.ravel(tensors[SUMMANDS])) / STEP)
+            parts = [np.ravel(tensors[name]) for name in summands]
+            rows.append(np.imag(np.concatenate(parts)) / STEP)
         return np.array(rows)
 
     def points(self, p: Vector) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import sympy
@@ -14,33 +14,86 @@ from symopt.derive.activity import (
     real_reads,
     wild_tensors,
 )
+from symopt.derive.elements import element_loops
 from symopt.derive.scalar import weights
 from symopt.diagnostics import DerivativeUnavailable, Diagnostic, Kind, Label
+from symopt.primitives import operators
 from symopt.statements.build import used_reads
-from symopt.statements.program import Program, Read, Role, Statement, Tensor, read_of
+from symopt.statements.program import Program, Read, Role, Statement, Tensor, count_of, read_of
 from symopt.types import Integer, Range, constant, index
 
+_MEAN = "mean.gradient"  # over samples
 
-def outer_products(program: Program, rows: str, columns: Integer) -> Program:
-    """The lower triangle of Σ J[i]ᵀ J[i], from the changes of a tensor by columns."""
+
+def outer_products(program: Program, summands: tuple[str, ...], columns: Integer) -> Program:
+    """The lower triangle of Σ g gᵀ, from the changes of the samples' summands by columns."""
+
+    def weighed(place: Read, other: Read) -> tuple[sympy.Expr, tuple[Read, ...]]:
+        return sympy.Mul(place.symbol, other.symbol), (place, other)
+
+    return _with_triangle(program, _changes(program, summands), columns, weighed)
+
+
+def covariance(program: Program, summands: tuple[str, ...], columns: Integer) -> Program:
+    """The lower triangle of E (g - E g)(g - E g)ᵀ over samples, from the same changes."""
+    shapes = [program.tensors[name].shape for name in summands]
+    count = count_of(sum((_size(shape) for shape in shapes), constant(0)))
+    changes = _changes(program, summands)
+    means = tuple(_mean(change, count) for change in changes)
+    averaged = program.extended(means, {_MEAN: Tensor(_MEAN, (columns,), Role.COMPUTED)})
+
+    def weighed(place: Read, other: Read) -> tuple[sympy.Expr, tuple[Read, ...]]:
+        at, across = (read_of(_MEAN, read.map[-1:]) for read in (place, other))
+        product = sympy.Mul(place.symbol - at.symbol, other.symbol - across.symbol)
+        reads = (place, other, at, across, count)
+        return operators.divide(product, count.symbol), reads
+
+    return _with_triangle(averaged, changes, columns, weighed)
+
+
+def _changes(program: Program, summands: tuple[str, ...]) -> tuple[Tensor, ...]:
+    """The changes of those summands that have any."""
+    names = [f"{name}.dot" for name in summands]
+    return tuple(program.tensors[name] for name in names if name in program.tensors)
+
+
+def _mean(change: Tensor, count: Read) -> Statement:
+    loops, place = element_loops(change.shape)
+    read = read_of(change.name, place)
+    expression = operators.divide(read.symbol, count.symbol)
+    return Statement(_MEAN, place[-1:], loops, "sum", expression, (read, count))
+
+
+def _with_triangle(
+    program: Program,
+    changes: tuple[Tensor, ...],
+    columns: Integer,
+    weighed: Callable[[Read, Read], tuple[sympy.Expr, tuple[Read, ...]]],
+) -> Program:
+    """The program with the sum over samples of a product of two entries, as its output."""
     matrix = Tensor("fisher", (columns, columns), Role.COMPUTED)
-    change = program.tensors.get(f"{rows}.dot")
-    statements: tuple[Statement, ...] = ()
-    if change is not None:
-        loops = (
-            Range("sample", constant(0), change.shape[0]),
-            Range("row", constant(0), columns),
-            Range("column", constant(0), index("row") + 1),
+    place = (index("row"), index("column"))
+    triangle = (
+        Range("row", constant(0), columns),
+        Range("column", constant(0), index("row") + 1),
+    )
+    statements: list[Statement] = []
+    for change in changes:
+        loops, sample = element_loops(change.shape[:-1])
+        expression, reads = weighed(*(read_of(change.name, (*sample, at)) for at in place))
+        reads = used_reads(expression, reads)
+        statements.append(
+            Statement(matrix.name, place, (*loops, *triangle), "sum", expression, reads)
         )
-        left, right = (
-            read_of(change.name, (index("sample"), index(at))) for at in ("row", "column")
-        )
-        product = sympy.Mul(left.symbol, right.symbol)
-        place = (index("row"), index("column"))
-        reads = used_reads(product, (left, right))
-        statements = (Statement(matrix.name, place, loops, "sum", product, reads),)
-    whole = program.extended(statements, {matrix.name: matrix})
+    whole = program.extended(tuple(statements), {matrix.name: matrix})
     return replace(whole, outputs=(matrix.name,))
+
+
+def _size(shape: tuple[Integer, ...]) -> Integer:
+    size = constant(1)
+    for extent in shape:
+        size = size * extent
+    return size
 
 
 def check_canonical(

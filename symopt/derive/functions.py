@@ -37,6 +37,7 @@ class Task:
     cut: tuple[str, ...]
     params: tuple[str, ...]
     samples: tuple[str, ...] = ()  # dims that samples may run over, preferred first
+    squares: bool = False  # whether the objective is the plain sum of the cut's squares
 
     def by(self, wrt: tuple[str, ...] | None, of: str | None = None) -> Task:
         """The task with derivatives by other names, and with a definition in place of the cut.
@@ -313,11 +314,22 @@ def patches(task: Task, name: str) -> tuple[Patch, ...]:
 def fisher(task: Task) -> Program:
     """The lower triangle of Σ g gᵀ, g the gradient of a sample's summand."""
     from symopt.derive.fisher import outer_products
-    from symopt.derive.forward import by_columns
-    from symopt.derive.samples import SUMMANDS
 
-    program = by_columns(_summands(task), task.offsets, task.columns)
-    return outer_products(program, SUMMANDS, task.columns)
+    return outer_products(*_gradients_of_summands(task), task.columns)
+
+
+def fisher_covariance(task: Task) -> Program:
+    """The lower triangle of E (g - E g)(g - E g)ᵀ, g the gradient of a sample's summand."""
+    from symopt.derive.fisher import covariance
+
+    return covariance(*_gradients_of_summands(task), task.columns)
+
+
+def _gradients_of_summands(task: Task) -> tuple[Program, tuple[str, ...]]:
+    from symopt.derive.forward import by_columns
+
+    program, summands = with_summands_of(task)
+    return by_columns(program, task.offsets, task.columns), summands
 
 
 def fisher_model(task: Task) -> Program:
@@ -325,17 +337,19 @@ def fisher_model(task: Task) -> Program:
     from symopt.derive.fisher import check_canonical
     from symopt.derive.samples import TOTAL, with_total
 
-    program = with_total(_summands(task))
+    program = with_total(*with_summands_of(task))
     summed = replace(task, program=program, objective=TOTAL)
     check_canonical(program, _loss_adjoint(summed, program), task.cut, task.params)
     return replace(gauss_newton(summed), outputs=("curvature",))
 
 
-def _summands(task: Task) -> Program:
-    from symopt.derive.samples import by_samples
+def with_summands_of(task: Task) -> tuple[Program, tuple[str, ...]]:
+    """The program with the tensors whose elements are the samples' summands, and their names."""
+    from symopt.derive.samples import with_summands
 
     assert task.objective is not None
-    return by_samples(task.program, task.objective, task.params, task.samples)
+    residuals = task.cut if task.squares else ()
+    return with_summands(task.program, task.objective, task.params, task.samples, residuals)
 
 
 FUNCTIONS: Mapping[str, Callable[[Task], Program]] = {
@@ -343,7 +357,7 @@ FUNCTIONS: Mapping[str, Callable[[Task], Program]] = {
     for function in (
         value, grad, value_and_grad, hvp, hess, residuals, jac, jac_sparse, residuals_and_jac,
         residuals_and_jac_sparse, jvp, vjp, gnvp, gauss_newton, hess_sparse, gauss_newton_sparse,
-        fisher, fisher_model,
+        fisher, fisher_covariance, fisher_model,
     )
 }  # fmt: skip
 
@@ -360,6 +374,7 @@ COLUMNWISE = frozenset(
         "gauss_newton",
         "gauss_newton_sparse",
         "fisher",
+        "fisher_covariance",
         "fisher_model",
     }
 )

@@ -20,7 +20,6 @@ from symopt.derive.scalar import weights
 from symopt.diagnostics import DerivativeUnavailable, Diagnostic, Kind, Label
 from symopt.primitives import operators
 from symopt.primitives.record import Constant, Primitive
-from symopt.source import Span
 from symopt.statements.build import used_reads
 from symopt.statements.expression import operands, postorder, replaced, symbols_of
 from symopt.statements.program import Program, Read, Role, Statement, Tensor, count_of, read_of
@@ -32,27 +31,48 @@ TOTAL = "sample.total"
 _FACTOR = "factor"  # of a sum, in the objective
 
 
-def by_samples(
-    program: Program, objective: str, params: Iterable[str], dims: Iterable[str]
-) -> Program:
-    """The program with the tensor `SUMMANDS`: for every sample its summand.
+def with_summands(
+    program: Program,
+    objective: str,
+    params: Iterable[str],
+    dims: Iterable[str],
+    residuals: tuple[str, ...] = (),
+) -> tuple[Program, tuple[str, ...]]:
+    """The program with the tensors whose elements are the samples' summands, and their names.
 
-    Samples run over the first of the `dims` over which the objective is a sum.
+    Samples run over the first of the `dims` over which the objective is a sum. Without one, the
+    square of each of the `residuals` that it is the sum of is a summand, or else all of it.
     """
     active = depending_on(program, params) & leading_to(program, (objective,))
     for dim in dims:
         sums = _sums_over(dim, program, objective, active)
         if sums.statements:
-            return _with_summands(program, objective, dim, sums)
-    raise DerivativeUnavailable(_no_samples(_span_of(program, objective)))
+            return _by_samples(program, objective, dim, sums), (SUMMANDS,)
+    if not residuals:
+        return program, (objective,)
+    squares = tuple(_square(program, name) for name in residuals)
+    names = tuple(square.target for square in squares)
+    tensors = {
+        square.target: replace(program.tensors[name], name=square.target)
+        for square, name in zip(squares, residuals, strict=True)
+    }
+    return program.extended(squares, tensors), names
 
 
-def with_total(program: Program) -> Program:
-    """A program that has the summands, with their sum `TOTAL`."""
-    loops, place = element_loops(program.tensors[SUMMANDS].shape)
-    read = read_of(SUMMANDS, place)
-    total = Statement(TOTAL, (), loops, "sum", read.symbol, (read,))
-    return program.extended((total,), {TOTAL: Tensor(TOTAL, (), Role.COMPUTED)})
+def _square(program: Program, residual: str) -> Statement:
+    loops, place = element_loops(program.tensors[residual].shape)
+    read = read_of(residual, place)
+    return Statement(f"{residual}.squared", place, loops, "=", read.symbol**2, (read,))
+
+
+def with_total(program: Program, summands: tuple[str, ...]) -> Program:
+    """The program with the sum of all summands, `TOTAL`."""
+    parts: list[Statement] = []
+    for name in summands:
+        loops, place = element_loops(program.tensors[name].shape)
+        read = read_of(name, place)
+        parts.append(Statement(TOTAL, (), loops, "sum", read.symbol, (read,)))
+    return program.extended(tuple(parts), {TOTAL: Tensor(TOTAL, (), Role.COMPUTED)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +132,7 @@ def _slopes(program: Program, statement: Statement, active: set[str]) -> tuple[s
     return linear, others
 
 
-def _with_summands(program: Program, objective: str, dim: str, sums: _Sums) -> Program:
+def _by_samples(program: Program, objective: str, dim: str, sums: _Sums) -> Program:
     chosen = [program.statements[number] for number in sums.statements]
     targets = tuple(dict.fromkeys(statement.target for statement in chosen))
     back = program
@@ -273,21 +293,6 @@ def _is_0_or_1(node: sympy.Expr) -> bool:
 
 
 # ── diagnostics ──────────────────────────────────────────────────────────────────────────────────
-
-
-def _span_of(program: Program, name: str) -> Span | None:
-    spans = [s.span for s in program.statements if s.target == name and s.span is not None]
-    return spans[-1] if spans else None
-
-
-def _no_samples(span: Span | None) -> Diagnostic:
-    return Diagnostic(
-        Kind.DERIVATIVE,
-        "no-samples",
-        "a Fisher matrix adds up samples, and the objective is no sum over samples",
-        (Label(span, "no sum over the first axis of data"),) if span else (),
-        help="sum over samples, `minimize sum(...)`, or say which dim they run over: `sample n`",
-    )
 
 
 def _not_a_sum(dim: str, use: Statement, total: Statement) -> Diagnostic:

@@ -197,6 +197,11 @@ class CallableProblem:
         jacobian = self.jac(p)
         return 2 * (jacobian.T @ jacobian), 2 * (jacobian.T @ self.residuals(p))
 
+    @property
+    def gauss_newton_entries(self) -> int:
+        """What a function returns is not known before its call: a sparse Jacobian counts as such."""
+        return self.n if self.functions.jac_sparse is not None else self.n**2
+
     def gnvp(self, p: Vector, v: Vector, /) -> Vector:
         if self.functions.gauss_newton is not None:
             return self.gauss_newton(p)[0] @ v
@@ -223,11 +228,16 @@ class CallableProblem:
     def fisher(self, p: Vector, /, *, kind: FisherKind = "empirical") -> Matrix:
         """Each residual is a sample; what has none is one sample as a whole."""
         if kind == "model":
-            raise errors.not_provided("a known likelihood")
+            # Of residuals the normal distribution's is known, whose Fisher matrix is G.
+            if self.functions.residuals is None:
+                raise errors.not_provided("a known likelihood")
+            return self.gauss_newton(p)[0]
         if self.functions.residuals is None:
-            gradient = self.grad(p)
-            return np.outer(gradient, gradient)
-        rows = 2 * self.residuals(p)[:, None] * self.jac(p)
+            rows = self.grad(p)[None, :]
+        else:
+            rows = 2 * self.residuals(p)[:, None] * self.jac(p)
+        if kind == "covariance":
+            rows = (rows - np.mean(rows, axis=0)) / np.sqrt(len(rows))
         return rows.T @ rows
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from symopt.optim.bounds import box_of
-from symopt.optim.least_squares.local_models import residual_model
 from symopt.optim.problem import Mask, Matrix, Problem, Vector
 
 # Columns scaled to length 1 are dependent when they combine to less than this. Dependent columns,
 # rounded each on its own, combine to about 1e-16 to 1e-14; certified problems reach 1e-7.
 _RANK = 1e-12
+# Of a product J'J, which is good to half as many digits, the root has its rounding at about 1e-8.
+_RANK_OF_PRODUCT = 1e-7
+_LARGEST_JACOBIAN = 1 << 25  # entries; beyond, only its products are formed (256 MB)
+LARGEST = 1_000  # parameters with a dense covariance: beyond, seconds and more
 _INVOLVED = 1e-4  # the part of a null direction that makes a parameter one that it moves
 
 
@@ -37,16 +40,19 @@ def estimate(problem: Problem, x: Vector, residuals: Vector, free: Mask) -> Unce
     """The uncertainty of a least-squares solution x, from the Jacobian there.
 
     The covariance is s^2 (J'J)^-1 with s^2 the sum of squares over `dof`: residuals less
-    parameters that the data determines, those at a bound included.
+    parameters that the data determines, those at a bound included. It is a dense matrix, so it is
+    for up to `LARGEST` parameters.
     """
-    jacobian = problem.jac(x)
-    held = box_of(problem).active(x, 2 * (jacobian.T @ residuals)) & free
+    product = len(residuals) * len(x) > _LARGEST_JACOBIAN
+    factor, gradient = _of_product(problem, x) if product else _of_jacobian(problem, x, residuals)
+    held = box_of(problem).active(x, gradient) & free
     varied = np.flatnonzero(free & ~held)
-    triangle = residual_model(jacobian[:, varied], residuals).triangle
-    sizes = np.linalg.norm(triangle, axis=0)
+    columns = factor[:, varied]
+    sizes = np.linalg.norm(columns, axis=0)
     idle = sizes == 0
     scales = np.where(idle, 1.0, sizes)
-    inverse, lost, rank = _pseudo_inverse(triangle / scales)
+    least = _RANK_OF_PRODUCT if product else _RANK
+    inverse, lost, rank = _pseudo_inverse(columns / scales, least)
     dof = len(residuals) - rank - int(np.count_nonzero(held))
     variance = float(residuals @ residuals) / dof if dof > 0 else np.nan
 
@@ -67,7 +73,24 @@ def estimate(problem: Problem, x: Vector, residuals: Vector, free: Mask) -> Unce
     )
 
 
-def _pseudo_inverse(factor: Matrix) -> tuple[Matrix, Mask, int]:
+def _of_jacobian(problem: Problem, x: Vector, residuals: Vector) -> tuple[Matrix, Vector]:
+    """A matrix F of few rows with F'F = J'J, and the gradient."""
+    jacobian = problem.jac(x)
+    factor = np.asarray(np.linalg.qr(jacobian, mode="r"))
+    return factor, 2 * (jacobian.T @ residuals)
+
+
+def _of_product(problem: Problem, x: Vector) -> tuple[Matrix, Vector]:
+    """The same without the Jacobian: by the eigenvectors of its product, scaled by columns."""
+    matrix, gradient = problem.gauss_newton(x)
+    sizes = np.sqrt(np.diag(matrix) / 2)
+    scales = np.where(sizes > 0, sizes, 1.0)
+    strengths, directions = np.linalg.eigh(matrix / 2 / np.outer(scales, scales))
+    roots = np.sqrt(np.maximum(strengths, 0.0))
+    return roots[:, None] * directions.T * np.where(sizes > 0, sizes, 0.0), gradient
+
+
+def _pseudo_inverse(factor: Matrix, least: float) -> tuple[Matrix, Mask, int]:
     """(F'F)^-1 on the identified directions, which columns the others involve, and the rank."""
     count = factor.shape[1]
     if count == 0:
@@ -75,7 +98,7 @@ def _pseudo_inverse(factor: Matrix) -> tuple[Matrix, Mask, int]:
     padded = np.zeros((max(count, len(factor)), count))
     padded[: len(factor)] = factor  # fewer residuals than parameters leave the rest at zero
     _, strengths, directions = np.linalg.svd(padded, full_matrices=False)
-    kept = strengths > _RANK * strengths[0]
+    kept = strengths > least * strengths[0]
     lost = np.linalg.norm(directions[~kept], axis=0) > _INVOLVED
     halves = directions[kept].T / strengths[kept]
     return halves @ halves.T, lost, int(np.count_nonzero(kept))

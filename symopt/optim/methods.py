@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from symopt.optim import errors
-from symopt.optim.first_order import bfgs, gradient_descent
-from symopt.optim.least_squares import levenberg_marquardt
+from symopt.optim.first_order import bfgs, gradient_descent, momentum, nesterov
+from symopt.optim.least_squares import gauss_newton, levenberg_marquardt
 from symopt.optim.optimizer import Method, Optimizer
+from symopt.optim.second_order import (
+    gradient_covariance,
+    natural_gradient,
+    newton,
+    newton_krylov,
+    trust_region,
+)
+from symopt.optim.stochastic import (
+    adagrad,
+    adam,
+    adamw,
+    alap,
+    exponentiated_step,
+    rmsprop,
+    second_order_adam,
+    sgd,
+    smd,
+)
 
 METHODS: tuple[Method, ...] = (
     gradient_descent.METHOD,
+    momentum.METHOD,
+    nesterov.METHOD,
     bfgs.METHOD,
+    newton.METHOD,
+    trust_region.METHOD,
+    newton_krylov.METHOD,
+    gauss_newton.METHOD,
     levenberg_marquardt.METHOD,
+    natural_gradient.METHOD,
+    gradient_covariance.METHOD,
+    sgd.METHOD,
+    adagrad.METHOD,
+    rmsprop.METHOD,
+    adam.METHOD,
+    adamw.METHOD,
+    exponentiated_step.METHOD,
+    alap.METHOD,
+    smd.METHOD,
+    second_order_adam.METHOD,
 )
 
 
@@ -25,6 +60,9 @@ def methods() -> tuple[Method, ...]:
 def find_method(name: str) -> Method:
     """The method of that name or alias; case and `_` for `-` do not matter."""
     spellings = {spelling: method for method in METHODS for spelling in _spellings(method)}
+    for method in METHODS:
+        for variant, preset in method.variants:
+            spellings[variant.lower()] = replace(method, preset=preset)
     wanted = name.strip().lower().replace("_", "-")
     if wanted not in spellings:
         raise errors.unknown_method(name, [method.name for method in METHODS], list(spellings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import Field, dataclass
 from enum import Enum
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from symopt.optim.problem import Needs, Point, Problem, Vector
 
@@ -66,6 +66,14 @@ class State(Protocol):
         ...
 
 
+@runtime_checkable
+class Remarked(Protocol):
+    """A state whose method chose for itself how to compute, and says so; "" if as always."""
+
+    @property
+    def remark(self) -> str: ...
+
+
 S = TypeVar("S", bound=State)
 
 
@@ -87,6 +95,9 @@ class Optimizer(Protocol[S]):
     def step(self, problem: Problem, state: S) -> S: ...
 
 
+Preset: TypeAlias = tuple[tuple[str, object], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One line of the method table; `optimizer` holds the settings with their defaults."""
@@ -100,7 +111,8 @@ class Method:
     batches: bool = False  # whether it takes batches of samples by default
     bounds: bool = False
     aliases: tuple[str, ...] = ()
-    preset: tuple[tuple[str, object], ...] = ()  # settings that make it this method, of several
+    preset: Preset = ()  # settings that make it this method, of several
+    variants: tuple[tuple[str, Preset], ...] = ()  # names of it with other settings than usual
 
     def settings(self, options: Mapping[str, object]) -> Optimizer[Any]:
         """The settings with the options put in."""

@@ -18,6 +18,8 @@ from symopt.optim.problem import Matrix, Point, Problem, Vector, typical_sizes
 
 _WIDTH = 0.3  # the standard deviation that searches a box, as a fraction of its width (Hansen)
 
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
@@ -37,6 +39,11 @@ class Pool:
     def ranges(self) -> Vector:
         """How far apart the candidates are, entry by entry."""
         return np.ptp(self.places, axis=0)
+
+    @property
+    def level(self) -> bool:
+        """Whether the values are all the same but for rounding."""
+        return bool(self.values[-1] - self.values[0] <= _ROUNDING * abs(self.values[0]))
 
     def kept(self, count: int) -> Pool:
         """The best so many."""
@@ -120,6 +127,27 @@ def reflected(box: Box, anchor: Vector, places: Vector | Matrix) -> Matrix:
 def resolved(spread: Vector, x: Vector, sizes: Vector, tolerance: float) -> bool:
     """Whether a spread is below the resolution: that fraction of x, or of the first spread."""
     return bool((spread <= tolerance * np.maximum(np.abs(x), sizes)).all())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounds:
+    """How often a search has ended and begun anew, and where it ended last."""
+
+    count: int = 0
+    place: Vector | None = None
+
+    def settled(self, x: Vector, sizes: Vector, tolerance: float) -> bool:
+        """Whether another end at x is at the same place: to half the digits that are resolved.
+
+        That is how well a value that is known to a tolerance tells where its minimum is.
+        """
+        if self.place is None:
+            return False
+        return resolved(np.abs(x - self.place), x, sizes, float(np.sqrt(tolerance)))
+
+    def after(self, x: Vector) -> Rounds:
+        """The rounds after one more that ended at x."""
+        return Rounds(self.count + 1, x)
 
 
 T = TypeVar("T", bound=Hashable)

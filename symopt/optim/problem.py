@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-FisherKind: TypeAlias = Literal["empirical", "model"]
+FisherKind: TypeAlias = Literal["empirical", "model", "covariance"]
 Vector: TypeAlias = NDArray[np.float64]
 Matrix: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -94,6 +94,11 @@ class Problem(Protocol):
     def residuals(self, p: Vector, /) -> Vector: ...
     def jac(self, p: Vector, /) -> Matrix: ...
     def gauss_newton(self, p: Vector, /) -> tuple[Matrix, Vector]: ...
+    @property
+    def gauss_newton_entries(self) -> int:
+        """About how many entries `gauss_newton_sparse` has, without computing it."""
+        ...
+
     def gnvp(self, p: Vector, v: Vector, /) -> Vector: ...
     def hvp_complex_step(self, p: Vector, v: Vector, /) -> Vector: ...
     def hess_sparse(self, p: Vector, /) -> Sparse: ...
@@ -146,11 +151,17 @@ def typical_sizes(problem: Problem, x: Vector) -> Vector:
     The entries of one parameter share their unit, so they share one size; an array that starts
     at zero says nothing and gets 1.
     """
+    sizes = root_mean_squares(problem, x)
+    return np.where(sizes > 0, sizes, 1.0)
+
+
+def root_mean_squares(problem: Problem, x: Vector) -> Vector:
+    """For each unknown, the root mean square of the entries of x for its array."""
     owners = [name.partition("[")[0] for name in problem.names]
     members: dict[str, list[int]] = {}
     for entry, owner in enumerate(owners):
         members.setdefault(owner, []).append(entry)
-    sizes = np.ones(len(x))
+    sizes = np.zeros(len(x))
     for entries in members.values():
         peak = float(np.max(np.abs(x[entries])))
         if peak > 0:  # dividing by the peak keeps the squares from under- and overflowing

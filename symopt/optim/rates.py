@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from symopt.optim.bounds import Box, box_of
-from symopt.optim.problem import Needs, Point, Problem, Vector, typical_sizes
+from symopt.optim.problem import (
+    Needs,
+    Point,
+    Problem,
+    Vector,
+    root_mean_squares,
+    typical_sizes,
+)
 
 _ROUNDS = 8  # of power iteration at a place, at most
 _SETTLED = 0.05  # growth of the largest curvature in a round below which there are no more
@@ -32,6 +39,23 @@ def first_rate(problem: Problem, point: Point) -> float:
         )
         rate = 0.5 / largest if largest > 0 else _straight_rate(point, sizes)
     return rate if 0 < rate < np.inf else 1.0
+
+
+def first_sizes(problem: Problem, point: Point) -> Vector:
+    """How far each unknown may have to go: what the rates of scale-free methods are relative to.
+
+    The size of its array at the start, or the step that its array makes down the gradient, if
+    that is larger: an array that starts near zero does not show its size.
+    """
+    with np.errstate(all="ignore"):
+        sizes = typical_sizes(problem, point.x)
+        step = _one_step_down(problem, point, sizes).x - point.x
+    found = np.maximum(
+        root_mean_squares(problem, point.x),
+        root_mean_squares(problem, step),
+    )
+    overall = float(np.sqrt(np.mean(found**2))) if found.size else 0.0
+    return np.where(found > 0, found, overall or 1.0)
 
 
 def _largest_curvature(problem: Problem, point: Point, sizes: Vector) -> float:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symopt.optim.bounds import box_of
-from symopt.optim.covariance import estimate, findings
+from symopt.optim.covariance import LARGEST, estimate, findings
 from symopt.optim.driver import Iterate
 from symopt.optim.feeds import Stream
-from symopt.optim.optimizer import Status
+from symopt.optim.optimizer import Remarked, Status
 from symopt.optim.problem import Needs, Vector
 from symopt.optim.run import Run
 
@@ -45,6 +45,8 @@ def result_of(run: Run, last: Iterate, rows: list[Row]) -> OptimizeResult:
             value, gradient = _at_the_end(run, last)
             fitted, notes = _fitted(run, x)
     explained = [last.explanation] if last.explanation else []
+    remark = last.state.remark if isinstance(last.state, Remarked) else ""
+    remarks = [remark] if remark else []
     return OptimizeResult(
         x=x,
         fun=value,
@@ -56,7 +58,8 @@ def result_of(run: Run, last: Iterate, rows: list[Row]) -> OptimizeResult:
         nhev=counts.hessians,
         success=last.status.success,
         status=last.status.code,
-        message="; ".join([last.status.message, *explained, *notes]),
+        message="; ".join([last.status.message, *remarks, *explained, *notes]),
+        remark=remark,
         method=run.method,
         reason=run.reason,
         params=dict(run.problem.unpack(x)),
@@ -101,6 +104,9 @@ def _fitted(run: Run, x: Vector) -> tuple[dict[str, Any], tuple[str, ...]]:
     if not wanted or isinstance(run.feed, Stream):
         return {}, ()
     residuals = problem.residuals(x)
+    if problem.n > LARGEST:
+        note = f"standard errors are left out: {problem.n} parameters have too large a covariance"
+        return {"residuals": residuals}, (note,)
     uncertainty = estimate(problem, x, residuals, run.working.free)
     fields = {
         "residuals": residuals,

@@ -122,6 +122,10 @@ class DoubledProblem:
         matrix, gradient = self.original.gauss_newton(p)
         return _doubled(matrix), _doubled(gradient)
 
+    @property
+    def gauss_newton_entries(self) -> int:
+        return self.original.gauss_newton_entries
+
     def gnvp(self, p: Vector, v: Vector, /) -> Vector:
         return _doubled(self.original.gnvp(p, v))
 

@@ -39,54 +39,11 @@ class RadiusRule:
 
 
 def parabola_minimum(slope: float, change: float) -> float:
-    """Where the parabola with this slope at 0 and this change until 1 is least; 0.1 if not finite."""
+    """Where the parabola of this slope at 0 and this change until 1 is least; 0.1 if not finite."""
     curvature = change - slope
     if not (np.isfinite(change) and curvature > 0):
         return 0.1
     return -slope / (2 * curvature)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TruncatedStep:
-    """A step of conjugate gradients, and the direction of zero or negative curvature met, if any."""
-
-    step: Vector
-    falling: Vector | None
-    products: int
-
-
-def truncated_cg(
-    gradient: Vector,
-    product: Callable[[Vector], Vector],
-    radius: float,
-    *,
-    tolerance: float,
-    max_iter: int,
-) -> TruncatedStep:
-    """Conjugate gradients on H s = -g until |H s + g| <= tolerance, or out of the radius.
-
-    A step that would leave the radius ends on it. Where the curvature is not positive the step ends
-    before it, and the direction is returned as `falling`.
-    """
-    step = np.zeros_like(gradient)
-    residual, direction = gradient, -gradient
-    square = float(residual @ residual)
-    for count in range(max_iter):
-        if np.sqrt(square) <= tolerance:
-            return TruncatedStep(step, None, count)
-        bent = product(direction)
-        curvature = float(direction @ bent)
-        if not curvature > 0:
-            return TruncatedStep(step, direction, count + 1)
-        length = square / curvature
-        longer = step + length * direction
-        if float(np.linalg.norm(longer)) >= radius:
-            reached = step + to_boundary(step, direction, radius) * direction
-            return TruncatedStep(reached, None, count + 1)
-        step, residual = longer, residual + length * bent
-        previous, square = square, float(residual @ residual)
-        direction = -residual + (square / previous) * direction
-    return TruncatedStep(step, None, max_iter)
 
 
 def steihaug(
@@ -99,22 +56,36 @@ def steihaug(
 ) -> Vector:
     """The step of Steihaug (1983) and Toint (1981): truncated conjugate gradients in a ball.
 
-    It follows a direction of negative curvature to the boundary. The model is at most at its
-    Cauchy point's value, and the step's length grows with every product.
+    They end where |H s + g| <= tolerance, or on the boundary: where a step leaves the ball, or
+    along a direction of no positive curvature. The first step is the Cauchy point; with every
+    other the model falls and the length grows.
     """
-    found = truncated_cg(gradient, product, radius, tolerance=tolerance, max_iter=max_iter)
-    if found.falling is None:
-        return found.step
-    return found.step + to_boundary(found.step, found.falling, radius) * found.falling
+    step = np.zeros_like(gradient)
+    residual, direction = gradient, -gradient
+    square = float(residual @ residual)
+    for _ in range(max_iter):
+        if np.sqrt(square) <= tolerance:
+            break
+        bent = product(direction)
+        curvature = float(direction @ bent)
+        length = square / curvature if curvature > 0 else np.inf
+        furthest = to_boundary(step, direction, radius)
+        if not length < furthest:
+            return step + furthest * direction
+        step, residual = step + length * direction, residual + length * bent
+        previous, square = square, float(residual @ residual)
+        direction = -residual + (square / previous) * direction
+    return step
 
 
 def to_boundary(step: Vector, direction: Vector, radius: float) -> float:
     """The t >= 0 for which |step + t direction| is the radius, |step| being at most that."""
-    a, b = float(direction @ direction), float(step @ direction)
+    size = float(np.linalg.norm(direction))
+    along = float(step @ (direction / size))
     room = max(radius**2 - float(step @ step), 0.0)
-    root = float(np.sqrt(b * b + a * room))
-    # The form without cancellation, for either sign of b.
-    return room / (b + root) if b > 0 else (root - b) / a
+    root = float(np.sqrt(along**2 + room))
+    # The form without cancellation, for either sign.
+    return (room / (along + root) if along > 0 else root - along) / size
 
 
 def more_sorensen(
@@ -181,7 +152,7 @@ def _inside(lower: float, upper: float) -> float:
 def _within(
     step: Vector, factor: Matrix, multiplier: float, radius: float, accuracy: float
 ) -> tuple[Vector | None, float]:
-    """An answer from a step inside the ball, if there is one; and a bound of H + λ's least eigenvalue.
+    """An answer from a step inside the ball, if it gives one; and |H + λ| along its lowest axis.
 
     The model is at least -(s'(H + λ)s + λ radius²)/2 everywhere in the ball. So the step is an
     answer where λ is small, and with a part along the lowest eigenvector where that costs little.
@@ -225,16 +196,14 @@ def _cholesky(hessian: Matrix, multiplier: float) -> Matrix | None:
     shifted = hessian.copy()
     shifted[np.diag_indices_from(shifted)] += multiplier
     try:
-        factor = np.linalg.cholesky(shifted).T
+        factor = np.asarray(np.linalg.cholesky(shifted).T, np.float64)
     except np.linalg.LinAlgError:
         return None
     return factor if np.isfinite(factor).all() else None
 
 
 def _solve(factor: Matrix, right: Vector, *, transposed: bool = False) -> Vector:
-    from scipy.linalg import (  # pyright: ignore[reportMissingTypeStubs]: has none
-        solve_triangular,
-    )
+    from scipy import linalg  # pyright: ignore[reportMissingTypeStubs]: has none
 
-    solver: Any = solve_triangular  # pyright: ignore[reportUnknownVariableType]: has none
-    return solver(factor, right, trans=1 if transposed else 0, check_finite=False)
+    solver: Any = linalg
+    return solver.solve_triangular(factor, right, trans=1 if transposed else 0, check_finite=False)

@@ -193,6 +193,10 @@ class WorkingProblem:
         self._watch(p, kept)
         return self._sign * self._block(matrix), kept
 
+    @property
+    def gauss_newton_entries(self) -> int:
+        return self.original.gauss_newton_entries
+
     def gnvp(self, p: Vector, v: Vector, /) -> Vector:
         self.counts.hessians += 1
         return self._sign * self._kept(self._ask(self.original.gnvp, self.expand(p), self._pad(v)))
@@ -222,7 +226,9 @@ class WorkingProblem:
 
     def fisher(self, p: Vector, /, *, kind: FisherKind = "empirical") -> Matrix:
         self.counts.gradients += 1
-        return self._block(self._ask(self.original.fisher, self.expand(p), kind=kind))
+        matrix = self._block(self._ask(self.original.fisher, self.expand(p), kind=kind))
+        # That of the model is a curvature of the objective; the others are sums of squares.
+        return self._sign * matrix if kind == "model" else matrix
 
     def _ask(
         self, function: Callable[Arguments, T], *args: Arguments.args, **kwargs: Arguments.kwargs

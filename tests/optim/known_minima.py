@@ -21,8 +21,18 @@ class KnownMinimum:
     value: float
     easy: bool  # within the reach of gradient descent
 
-    def least_squares(self) -> Objective:
-        return objective(residuals=self.residuals, jac=self.jacobian)
+    def least_squares(self, **extra) -> Objective:
+        return objective(residuals=self.residuals, jac=self.jacobian, hess=self.hessian, **extra)
+
+    def hessian(self, x):
+        """By complex step of the gradient, to rounding."""
+        step = 1e-150
+
+        def gradient(z):
+            return 2 * self.jacobian(z).T @ self.residuals(z)
+
+        turned = [gradient(x + 1j * step * unit).imag / step for unit in np.eye(len(x))]
+        return (np.array(turned) + np.array(turned).T) / 2
 
     def function(self) -> Objective:
         return objective(

@@ -56,9 +56,8 @@ def test_below_the_bound_of_smooth_convex_objectives(found):
     minimum, least = chain_minimum(found.sublinear.points.shape[1])
     gap = found.sublinear.values[1:] - least
     assert (gap <= lipschitz_bound(found.sublinear, least, minimum) - least).all()
-    # Not linear: halving the gap takes longer and longer.
-    assert gap[100] / gap[50] > 1.5 * gap[20] / gap[10] > 0
-    assert gap[-1] > 0
+    # A power of k: twice the steps take the same part off the gap each time, not its square.
+    assert gap[160] / gap[80] > 0.9 * gap[20] / gap[10] > 0.5
 
 
 def test_large_rates_leave_the_narrow_well(found):

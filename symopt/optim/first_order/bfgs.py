@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.problem import (
@@ -20,7 +19,7 @@ from symopt.optim.problem import (
     evaluate,
     typical_sizes,
 )
-from symopt.optim.searches.wolfe import Trial, along, strong_wolfe
+from symopt.optim.searches.choice import WolfeSearch, check_conditions, check_search, search
 
 _EPSILON = float(np.finfo(np.float64).eps)
 # Where no step can be found, this is the noise floor if the step promises at most this fraction of
@@ -53,14 +52,13 @@ class BFGS:
     max_iter: ClassVar[int] = 5_000
 
     scaled: bool = True
+    search: WolfeSearch = "more-thuente"
     decrease: float = 1e-4
     curvature: float = 0.9
 
     def __post_init__(self) -> None:
-        if not 0 < self.decrease < 0.5:
-            raise errors.bad_option("bfgs", "decrease", self.decrease, "between 0 and 0.5")
-        if not self.decrease < self.curvature < 1:
-            raise errors.bad_option("bfgs", "curvature", self.curvature, "in (decrease, 1)")
+        check_search("bfgs", self.search, armijo=False)
+        check_conditions("bfgs", self.decrease, self.curvature)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> BFGSState:
         point = evaluate(problem, x)
@@ -76,11 +74,13 @@ class BFGS:
         slope = float(point.gradient @ direction)
         if not slope < 0:
             return _restarted(state, direction)
-        trial = strong_wolfe(
-            along(problem, box, point, direction),
-            Trial(0.0, point.value, slope, point),
+        trial = search(
+            self.search,
+            problem,
+            box,
+            point,
+            direction,
             1.0,
-            box.longest(point.x, direction),
             decrease=self.decrease,
             curvature=self.curvature,
         )
@@ -91,9 +91,9 @@ class BFGS:
 
 
 def _first_inverse(point: Point, sizes: Vector) -> Matrix:
-    """Squared sizes, scaled so that the first step moves an entry by a tenth of its size."""
+    """Squared sizes, scaled so that the first step moves an entry by its size."""
     steepest = float(np.max(np.abs(sizes * point.gradient), initial=0.0))
-    scale = 0.1 / steepest if 0 < steepest < np.inf else 1.0
+    scale = 1 / steepest if 0 < steepest < np.inf else 1.0
     return np.diag(scale * sizes**2)
 
 
@@ -135,7 +135,9 @@ def _updated(inverse: Matrix, old: Point, new: Point, *, rescale: bool) -> Matri
     product = inverse @ y
     spread = float(y @ product)
     if rescale:
-        scale = curvature / spread
+        # Shanno and Phua 1978, upwards only: the first step went down the steepest directions,
+        # and to take their curvature for that of the others would make steps too short there.
+        scale = max(1.0, curvature / spread)
         inverse, product, spread = scale * inverse, scale * product, scale * spread
     # The published formula with its three terms gathered into one symmetric product: s aᵀ + a sᵀ.
     a = ((1 + spread / curvature) / 2 * s - product) / curvature

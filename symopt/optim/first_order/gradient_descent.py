@@ -11,7 +11,9 @@ from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
-from symopt.optim.searches.wolfe import Trial, along, backtrack, strong_wolfe
+from symopt.optim.searches.backtracking import backtrack
+from symopt.optim.searches.line import Trial, along
+from symopt.optim.searches.wolfe import strong_wolfe
 
 _ROUNDING = 64 * float(np.finfo(np.float64).eps)
 

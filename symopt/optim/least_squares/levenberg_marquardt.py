@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
-from symopt.optim.least_squares.local_models import CurvatureModel, LocalModel, residual_model
+from symopt.optim.least_squares.damped_length import DampedStep, step_of_length
+from symopt.optim.least_squares.forms import FACTORS, Factor, Form, LocalModel, begin
+from symopt.optim.least_squares.local_models import CurvatureModel, ResidualModel
+from symopt.optim.least_squares.secant_model import SecantModel, next_model
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.problem import Needs, Point, Problem, Vector, typical_sizes
+from symopt.optim.options import check_positive
+from symopt.optim.problem import Matrix, Needs, Point, Problem, Vector, typical_sizes
+from symopt.optim.trust_region import RadiusRule, parabola_minimum
+
+Model: TypeAlias = LocalModel | SecantModel
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _NOISE = 64 * _EPSILON  # relative rounding of a sum of squares
@@ -22,12 +29,12 @@ _NEAR_DECREASE = 1e-8
 _NEAR_STEP = 1e-7
 _CONTRACTION = 0.9  # what is left to gain must shrink by this, or it is rounding
 _MOST_DAMPING = 1e40
-_LARGEST_JACOBIAN = 1 << 24  # entries; beyond, only its products are formed (128 MB)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevenbergMarquardtState:
     point: Point
+    form: Form
     model: LocalModel
     scales: Vector  # largest column sizes met so far
     sizes: Vector  # typical sizes of the parameters
@@ -36,6 +43,11 @@ class LevenbergMarquardtState:
     polishing: bool = False  # whether the objective has become too flat to judge steps by
     outcome: Status | None = None
 
+    @property
+    def remark(self) -> str:
+        """How steps are computed, if not densely."""
+        return self.form.remark
+
 
 @dataclass(frozen=True, slots=True)
 class LevenbergMarquardt:
@@ -43,8 +55,10 @@ class LevenbergMarquardt:
 
     The damping follows the ratio of achieved to promised decrease (Nielsen). Where the decrease
     drowns in rounding, steps go on for as long as they lessen the gradient: that is the noise
-    floor of double precision. `factor` says how steps are computed: "qr" of the Jacobian, "normal"
-    equations, or by what the problem provides and its size.
+    floor of double precision. `factor` says how steps are computed: "qr" of the Jacobian, dense
+    "normal" equations, "sparse" ones, block elimination of what meets only in small blocks
+    ("schur"), conjugate gradients on products ("krylov"), or by what the problem provides, its
+    size and its sparsity; the result's `remark` then says what was chosen.
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.GAUSS_NEWTON
@@ -52,23 +66,19 @@ class LevenbergMarquardt:
     max_iter: ClassVar[int] = 2_000
 
     damping: float = 100.0  # cautious: a first step too far may end on a plateau (BoxBOD)
-    factor: Literal["auto", "qr", "normal"] = "auto"
+    factor: Factor = "auto"
 
     def __post_init__(self) -> None:
         if not 0 < self.damping < np.inf:
             raise errors.bad_option("lm", "damping", self.damping, "positive")
-        if self.factor not in ("auto", "qr", "normal"):
-            raise errors.bad_option("lm", "factor", self.factor, "'auto', 'qr' or 'normal'")
+        if self.factor not in FACTORS:
+            raise errors.bad_option("lm", "factor", self.factor, f"one of {', '.join(FACTORS)}")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> LevenbergMarquardtState:
-        residuals = self._residuals(problem, x)
-        if residuals is not None and not self._fits(residuals, x):
-            residuals = None
-        value = problem.value(x) if residuals is None else float(residuals @ residuals)
-        point, model = _linearize(problem, x, value, residuals)
+        form, point, model = begin(problem, x, self.factor, seed)
         scales = _raised(np.zeros_like(x), model)
         return LevenbergMarquardtState(
-            point, model, scales, typical_sizes(problem, x), self.damping, 2.0
+            point, form, model, scales, typical_sizes(problem, x), self.damping, 2.0
         )
 
     def step(self, problem: Problem, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
@@ -99,15 +109,10 @@ class LevenbergMarquardt:
     ) -> tuple[Point, LocalModel] | None:
         """The point after the step and the model there; None if not finite or above `target`."""
         x = box_of(problem).move(state.point.x, step)
-        residuals = None
-        if isinstance(state.model, CurvatureModel):
-            value = problem.value(x)
-        else:
-            residuals = problem.residuals(x)
-            value = float(residuals @ residuals)
+        value, residuals = state.form.value(problem, x)
         if not value <= target:
             return None
-        point, model = _linearize(problem, x, value, residuals)
+        point, model = state.form.linearize(problem, x, value, residuals)
         return (point, model) if point.finite else None
 
     def _polish(
@@ -138,31 +143,6 @@ class LevenbergMarquardt:
                 return replace(moved, polishing=not visible)
         return replace(state, outcome=Status.PRECISION)
 
-    def _residuals(self, problem: Problem, x: Vector) -> Vector | None:
-        if self.factor == "normal" or Needs.RESIDUALS not in problem.provides:
-            return None
-        return problem.residuals(x)
-
-    def _fits(self, residuals: Vector, x: Vector) -> bool:
-        return self.factor == "qr" or len(residuals) * len(x) <= _LARGEST_JACOBIAN
-
-
-def _linearize(
-    problem: Problem, x: Vector, value: float, residuals: Vector | None
-) -> tuple[Point, LocalModel]:
-    """The point x, where the value is known, and the model of the objective around it."""
-    if residuals is None:
-        matrix, gradient = problem.gauss_newton(x)
-        if not np.isfinite(matrix).all():
-            gradient = np.full_like(x, np.nan)
-        return Point(x.copy(), value, gradient), CurvatureModel(matrix, gradient)
-    jacobian = problem.jac(x)
-    gradient = 2 * (jacobian.T @ residuals)
-    if not np.isfinite(gradient).all():
-        # There is no model of what is not finite; the driver ends the run here.
-        return Point(x.copy(), value, gradient), CurvatureModel(np.diag(gradient), gradient)
-    return Point(x.copy(), value, gradient), residual_model(jacobian, residuals)
-
 
 def _raised(scales: Vector, model: LocalModel) -> Vector:
     """The larger of both sizes for each column; 1 for one that has always been zero."""
@@ -174,7 +154,9 @@ def _moved(
     state: LevenbergMarquardtState, point: Point, model: LocalModel, *, damping: float
 ) -> LevenbergMarquardtState:
     scales = _raised(state.scales, model)
-    return LevenbergMarquardtState(point, model, scales, state.sizes, damping, growth=2.0)
+    return LevenbergMarquardtState(
+        point, state.form, model, scales, state.sizes, damping, growth=2.0
+    )
 
 
 def _verdict(state: LevenbergMarquardtState, box: Box) -> Status:

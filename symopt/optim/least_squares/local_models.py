@@ -23,6 +23,8 @@ class ResidualModel:
 
     triangle: Matrix  # R, where J = Q R
     target: Vector  # Q' r
+    jacobian: Matrix
+    residuals: Vector
 
     # The damping that leaves directions of relative size above 1e-9 alone and stills the others.
     least_damping: ClassVar[float] = 1e-20
@@ -92,7 +94,7 @@ LocalModel: TypeAlias = ResidualModel | CurvatureModel
 def residual_model(jacobian: Matrix, residuals: Vector) -> ResidualModel:
     """The model of a sum of squares around the point where these were computed."""
     factor = _triangular_factor(np.column_stack([jacobian, residuals]))
-    return ResidualModel(factor[:, :-1], factor[:, -1])
+    return ResidualModel(factor[:, :-1], factor[:, -1], jacobian, residuals)
 
 
 def _triangular_factor(matrix: Matrix) -> Matrix:

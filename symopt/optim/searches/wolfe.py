@@ -1,63 +1,12 @@
-"""Step-length rules: how far to go along a direction."""
+"""A plain strong Wolfe search: bracket a minimum of the line, then cut the bracket."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from symopt.optim.bounds import Box
-from symopt.optim.problem import Point, Problem, Vector, evaluate
-
-_NOISE = 8 * float(np.finfo(np.float64).eps)  # relative rounding of a value
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trial:
-    """A place on a line: how far along, and value and slope there."""
-
-    length: float
-    value: float
-    slope: float
-    point: Point
-
-    @property
-    def finite(self) -> bool:
-        return self.point.finite
-
-
-def along(problem: Problem, box: Box, point: Point, direction: Vector) -> Callable[[float], Trial]:
-    """The objective on the line from `point` in `direction`, as a function of the length."""
-
-    def at(length: float) -> Trial:
-        reached = evaluate(problem, box.move(point.x, length * direction))
-        return Trial(length, reached.value, float(reached.gradient @ direction), reached)
-
-    return at
-
-
-def backtrack(
-    problem: Problem, box: Box, point: Point, direction: Vector, first: float, decrease: float
-) -> Trial | None:
-    """The first of the lengths first, first/2, first/4, ... that lowers the objective enough.
-
-    Enough is Armijo's rule along the path bent by the bounds: at least `decrease` times what the
-    gradient promises for the step really taken. None if rounding is reached before.
-    """
-    length = first
-    for _ in range(100):
-        x = box.move(point.x, length * direction)
-        promised = float(point.gradient @ (x - point.x))
-        if not promised < 0:
-            return None
-        value = problem.value(x)
-        if value <= point.value + decrease * promised and value < point.value:
-            reached = Point(x, value, problem.grad(x))
-            if reached.finite:
-                return Trial(length, value, float(reached.gradient @ direction), reached)
-        length /= 2
-    return None
+from symopt.optim.searches.line import Trial, WolfeConditions, progress
 
 
 def strong_wolfe(
@@ -73,27 +22,19 @@ def strong_wolfe(
     """A length with enough decrease and a flat enough slope (strong Wolfe conditions), or None.
 
     `low` always lowers the objective and still descends steeply, `high` is too far (no decrease,
-    rising, or not finite), so that an acceptable length lies between them. Where the decrease
-    drowns in the rounding of the value it is judged by slopes instead (Hager and Zhang 2005).
-    At `longest`, where a bound stops the line, decrease alone is enough.
+    rising, or not finite), so that an acceptable length lies between them. At `longest`, where a
+    bound stops the line, decrease alone is enough.
     """
-    noise = _NOISE * abs(start.value)
-
-    def lowers(trial: Trial) -> bool:
-        if trial.value <= start.value + decrease * trial.length * start.slope:
-            return True
-        flat = (2 * decrease - 1) * start.slope >= trial.slope
-        return abs(trial.value - start.value) <= noise and flat
-
+    conditions = WolfeConditions(start, decrease, curvature)
     low, high, best = start, None, start
     length = min(first, longest)
     for count in range(max_trials):
         trial = at(length)
         if trial.finite and trial.value < best.value:
             best = trial
-        if not trial.finite or not lowers(trial):
+        if not trial.finite or not conditions.lowers(trial):
             high = trial
-        elif abs(trial.slope) <= -curvature * start.slope:
+        elif conditions.flat(trial):
             return trial
         elif trial.slope >= 0:
             high = trial
@@ -103,13 +44,10 @@ def strong_wolfe(
             length = min(_extrapolated(low, trial), longest)
             low = trial
         if high is not None:
-            length = _between(low, high, noise, bisect=count % 3 == 2)
-            # Done when the rest of the interval is rounding, of the length or of the value.
-            width = high.length - low.length
-            if width <= 1e-10 * high.length or -start.slope * width <= 1e-2 * noise:
+            length = _between(low, high, conditions.noise, bisect=count % 3 == 2)
+            if conditions.resolved(low.length, high.length):
                 break
-    # Progress without a flat slope is still progress.
-    return best if best.value < start.value else None
+    return progress(start, best)
 
 
 def _extrapolated(low: Trial, trial: Trial) -> float:

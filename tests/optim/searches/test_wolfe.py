@@ -7,7 +7,9 @@ import pytest
 
 from symopt.optim import Point, objective
 from symopt.optim.bounds import box_of
-from symopt.optim.searches.wolfe import Trial, along, backtrack, strong_wolfe
+from symopt.optim.searches.backtracking import backtrack
+from symopt.optim.searches.line import Trial, along
+from symopt.optim.searches.wolfe import strong_wolfe
 
 LINES = {
     "parabola": (lambda t: (t - 1) ** 2, lambda t: 2 * (t - 1)),

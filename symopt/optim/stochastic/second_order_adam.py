@@ -1,0 +1,117 @@
+"""Second-order Adam: Adam's average gradient, with rates from the drift that each step causes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from symopt.optim import errors
+from symopt.optim.optimizer import Method, Stopping
+from symopt.optim.options import check_decay, check_rate
+from symopt.optim.problem import Needs, Problem, Vector
+from symopt.optim.rules import Maths, RuleState, Value, advance_curved, begin_curved
+from symopt.optim.schedules import ScheduleLike
+
+_GROWTH = 1.2  # of a rate that the drift says nothing about
+
+
+class SecondOrderAdamMemory(NamedTuple):
+    gains: Value  # the rates η, in units of the first one
+    mean: Value  # the average of the gradients
+    drift: Value  # that of the products
+    # What the same averages of ones have come to, two numbers.
+    mean_weight: Value
+    drift_weight: Value
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOrderAdam:
+    """w ← w − η ĝ, with ĝ the average of the gradients as in Adam and a rate for each weight.
+
+    A step changes the gradient by −H (η ĝ), whose average, freed of its start at zero as in Adam,
+    is the drift. Where it agrees in sign with ĝ, ĝ/drift is the number of such steps to a zero
+    gradient, and η ← η clip(ĝ/drift, ½, 2); elsewhere η ← 1.2 η. Rates stay between `lowest` and
+    `highest` times the first one, with which all of them begin; its schedule acts on all.
+
+    The idea is a speculation in McAllester, TTIC 31230 (2017, 2018), which leaves the rule open.
+    What is done about signs and limits is our completion, not a published method.
+    """
+
+    needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.HVP
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-6)
+    max_iter: ClassVar[int] = 20_000
+
+    rate: float | None = None
+    schedule: ScheduleLike = "constant"
+    beta1: float = 0.9
+    beta2: float = 0.9
+    lowest: float = 1e-3
+    highest: float = 1e3
+
+    def __post_init__(self) -> None:
+        check_rate("second-order-adam", self.rate, self.schedule)
+        check_decay("second-order-adam", beta1=self.beta1, beta2=self.beta2)
+        if not 0 < self.lowest <= 1:
+            raise errors.bad_option("second-order-adam", "lowest", self.lowest, "in (0, 1]")
+        if not self.highest >= 1:
+            raise errors.bad_option("second-order-adam", "highest", self.highest, "at least 1")
+
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> RuleState[SecondOrderAdamMemory]:
+        return begin_curved(self, problem, x)
+
+    def step(
+        self, problem: Problem, state: RuleState[SecondOrderAdamMemory]
+    ) -> RuleState[SecondOrderAdamMemory]:
+        return advance_curved(self, problem, state)
+
+    def memory(self, gradient: Vector, rate: float) -> SecondOrderAdamMemory:
+        zeros = np.zeros_like(gradient)
+        return SecondOrderAdamMemory(np.ones_like(gradient), zeros, zeros, 0.0, 0.0)
+
+    def direction(
+        self, maths: Maths, gradient: Value, memory: SecondOrderAdamMemory, rate: Value
+    ) -> tuple[Value, SecondOrderAdamMemory]:
+        """η ĝ with the rates of the last step, and the memory with the new average in it."""
+        mean = self.beta1 * memory.mean + (1 - self.beta1) * gradient
+        weight = self.beta1 * memory.mean_weight + (1 - self.beta1)
+        kept = memory._replace(mean=mean, mean_weight=weight)
+        return rate * memory.gains * (mean / weight), kept
+
+    def curvature(self, problem: Problem, x: Vector, direction: Vector) -> Vector:
+        return problem.hvp(x, direction)
+
+    def update(
+        self,
+        maths: Maths,
+        weights: Value,
+        gradient: Value,
+        memory: SecondOrderAdamMemory,
+        rate: Value,
+        product: Value,
+    ) -> tuple[Value, SecondOrderAdamMemory]:
+        drift = self.beta2 * memory.drift + (1 - self.beta2) * product
+        weight = self.beta2 * memory.drift_weight + (1 - self.beta2)
+        ahead = memory.mean / memory.mean_weight  # ĝ
+        change = drift / weight
+        agree = maths.maximum(maths.sign(ahead) * maths.sign(change), 0)  # 1 or 0
+        # Where they disagree, the ratio is not used, and shall not be one to zero.
+        ratio = ahead / (agree * change + (1 - agree))
+        clipped = maths.minimum(maths.maximum(ratio, 0.5), 2)
+        grown = memory.gains * (agree * clipped + (1 - agree) * _GROWTH)
+        gains = maths.minimum(maths.maximum(grown, self.lowest), self.highest)
+        kept = memory._replace(gains=gains, drift=drift, drift_weight=weight)
+        return -rate * gains * ahead, kept
+
+
+METHOD = Method(
+    name="second-order-adam",
+    family="stochastic",
+    order=2,
+    optimizer=SecondOrderAdam,
+    source="our completion of a speculation in McAllester, TTIC 31230 (2017, 2018)",
+    stochastic=True,
+    batches=True,
+    bounds=True,
+)
