@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,10 +20,11 @@ class Box:
     upper: Vector
     open_lower: Mask
     open_upper: Mask
+    unbounded: bool = field(init=False)
 
-    @property
-    def unbounded(self) -> bool:
-        return bool(np.isneginf(self.lower).all() and np.isposinf(self.upper).all())
+    def __post_init__(self) -> None:
+        unbounded = bool(np.isneginf(self.lower).all() and np.isposinf(self.upper).all())
+        object.__setattr__(self, "unbounded", unbounded)
 
     def project(self, x: Vector) -> Vector:
         """The point of the box that is nearest to x, or a little inside where an end is open."""
@@ -85,6 +86,8 @@ class Box:
 
     def projected(self, x: Vector, gradient: Vector) -> Vector:
         """The gradient without the entries that a bound holds."""
+        if self.unbounded:
+            return gradient
         return np.where(self.active(x, gradient), 0.0, gradient)
 
 
@@ -95,8 +98,14 @@ def _magnitude(lower: Vector, upper: Vector) -> Vector:
 
 
 def box_of(problem: Problem) -> Box:
-    """The box of a problem."""
-    lower, upper = problem.bounds
-    open_lower, open_upper = problem.open_bounds
+    """The box of a problem, which may keep it in `box`."""
+    kept = getattr(problem, "box", None)
+    if isinstance(kept, Box):
+        return kept
+    return box_between(*problem.bounds, *problem.open_bounds)
+
+
+def box_between(lower: Vector, upper: Vector, open_lower: Mask, open_upper: Mask) -> Box:
+    """The box between bounds, infinite where there are none."""
     # An infinite end is no end, and numerically it is never reached.
     return Box(lower, upper, open_lower & np.isfinite(lower), open_upper & np.isfinite(upper))

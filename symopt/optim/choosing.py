@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from symopt.optim.bounds import box_of
-from symopt.optim.methods import find_method
-from symopt.optim.optimizer import Method
-from symopt.optim.problem import Needs, Problem
+from symopt.optim.methods import METHODS, find_method
+from symopt.optim.optimizer import Method, Optimizer, State, Status, Stopping
+from symopt.optim.problem import Needs, Point, Problem, Vector
 
 # A dense curvature matrix is worth its n² entries per sample for up to this many unknowns.
 _DENSE_CURVATURE = 300
@@ -45,3 +46,55 @@ def _name(problem: Problem, in_batches: bool) -> tuple[str, str]:
     if box_of(problem).unbounded:
         return "l-bfgs", f"{n} unknowns: too many for a dense matrix"
     return "l-bfgs-b", f"bounds on {n} unknowns: too many for a dense matrix"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AutomaticState:
+    """The state of the method that was chosen."""
+
+    optimizer: Optimizer[Any]
+    inner: State
+
+    @property
+    def point(self) -> Point:
+        return self.inner.point
+
+    @property
+    def outcome(self) -> Status | None:
+        return self.inner.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Automatic:
+    """The method that suits the structure of the problem; the result says which, and why.
+
+    Least squares and other losses of a marked model: lm. Samples in batches: adam. Values only:
+    nelder-mead, and evolution-strategy from 11 unknowns on. Else bfgs, from 1001 unknowns on
+    l-bfgs, or l-bfgs-b within bounds. Options are those of the method chosen.
+    """
+
+    needs: ClassVar[Needs] = Needs.VALUE
+    stopping: ClassVar[Stopping] = Stopping()
+    max_iter: ClassVar[int] = 10_000
+
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> AutomaticState:
+        optimizer = choose(problem).method.settings({})
+        return AutomaticState(optimizer, optimizer.init(problem, x, seed))
+
+    def step(self, problem: Problem, state: AutomaticState) -> AutomaticState:
+        return AutomaticState(state.optimizer, state.optimizer.step(problem, state.inner))
+
+
+AUTO = Method(
+    name="auto",
+    family="by structure",
+    order=0,
+    optimizer=Automatic,
+    source="the rules of its description",
+    bounds=True,
+)
+
+
+def methods() -> tuple[Method, ...]:
+    """Every method there is, and `auto`, which is one of them."""
+    return (*METHODS, AUTO)

@@ -36,14 +36,21 @@ class Uncertainty:
     at_bound: tuple[int, ...]
 
 
-def estimate(problem: Problem, x: Vector, residuals: Vector, free: Mask) -> Uncertainty:
+def estimate(
+    problem: Problem,
+    x: Vector,
+    residuals: Vector,
+    free: Mask,
+    *,
+    largest_jacobian: int = _LARGEST_JACOBIAN,
+) -> Uncertainty:
     """The uncertainty of a least-squares solution x, from the Jacobian there.
 
     The covariance is s^2 (J'J)^-1 with s^2 the sum of squares over `dof`: residuals less
     parameters that the data determines, those at a bound included. It is a dense matrix, so it is
-    for up to `LARGEST` parameters.
+    for up to `LARGEST` parameters; a Jacobian of more than `largest_jacobian` entries is not made.
     """
-    product = len(residuals) * len(x) > _LARGEST_JACOBIAN
+    product = len(residuals) * len(x) > largest_jacobian
     factor, gradient = _of_product(problem, x) if product else _of_jacobian(problem, x, residuals)
     held = box_of(problem).active(x, gradient) & free
     varied = np.flatnonzero(free & ~held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -53,14 +53,6 @@ class Iterate:
     @property
     def fun(self) -> float:
         return self.point.value
-
-
-@runtime_checkable
-class Paced(Protocol):
-    """A state whose rate follows a schedule."""
-
-    @property
-    def pace(self) -> Pace: ...
 
 
 def iterates(run: Run, tell: Tell = lambda iterate: True) -> Iterator[Iterate]:
@@ -212,11 +204,8 @@ class _Loop:
         if self.run.validation is not None:
             with np.errstate(all="ignore"):
                 validation = self.run.validation.value(state.point.x)
-        if isinstance(state, Paced):
-            told = training if self.run.validation is None else validation
-            changed: Any = state  # a frozen dataclass, which protocols cannot say
-            state = replace(changed, pace=state.pace.told(told))
-        return state, self.run.working.written(validation)
+        told = training if self.run.validation is None else validation
+        return _paced(state, told), self.run.working.written(validation)
 
     def _better(self, current: Iterate, best: Iterate) -> bool:
         """Whether a point takes the place of the best; the latest, where values do not compare."""
@@ -247,6 +236,16 @@ class _Loop:
         written = self.run.working.as_written(point)
         seconds = perf_counter() - self.began
         return Iterate(iteration, written, norm, step, seconds, validation, state)
+
+
+def _paced(state: State, loss: float) -> State:
+    """The state, whose schedule, if it has one, was told a loss."""
+    pace = getattr(state, "pace", None)
+    if not isinstance(pace, Pace):
+        return state
+    told = pace.told(loss)
+    changed: Any = state  # a frozen dataclass, which protocols cannot say
+    return state if told is pace else replace(changed, pace=told)
 
 
 def _trouble(serving: Serving, following: State) -> _Ending | None:
@@ -283,10 +282,14 @@ class _Rules:
 
     def between(self, old: Point, new: Point) -> Status | None:
         """Whether the new point, or the step to it, says that the run is done."""
+        return self.at(new) or (Status.STEP if self._short(old, new) else None)
+
+    def _short(self, old: Point, new: Point) -> bool:
         tolerance = self.stopping.step
+        if tolerance == 0:
+            return False
         change, size = np.abs(new.x - old.x), np.maximum(np.abs(new.x), np.abs(old.x))
-        short = tolerance > 0 and bool((change <= tolerance * size).all())
-        return self.at(new) or (Status.STEP if short else None)
+        return bool((change <= tolerance * size).all())
 
     def unchanged(self, old: Point, new: Point) -> bool:
         tolerance = self.stopping.value

@@ -6,6 +6,16 @@ from dataclasses import fields, replace
 from typing import Any
 
 from symopt.optim import errors
+from symopt.optim.derivative_free import (
+    ant_colony,
+    evolution_strategy,
+    genetic,
+    nelder_mead,
+    random_search,
+    simulated_annealing,
+    spsa,
+    tabu,
+)
 from symopt.optim.first_order import bfgs, gradient_descent, momentum, nesterov
 from symopt.optim.least_squares import gauss_newton, levenberg_marquardt
 from symopt.optim.optimizer import Method, Optimizer
@@ -29,6 +39,14 @@ from symopt.optim.stochastic import (
 )
 
 METHODS: tuple[Method, ...] = (
+    random_search.METHOD,
+    simulated_annealing.METHOD,
+    spsa.METHOD,
+    nelder_mead.METHOD,
+    evolution_strategy.METHOD,
+    genetic.METHOD,
+    ant_colony.METHOD,
+    tabu.METHOD,
     gradient_descent.METHOD,
     momentum.METHOD,
     nesterov.METHOD,
@@ -50,11 +68,6 @@ METHODS: tuple[Method, ...] = (
     smd.METHOD,
     second_order_adam.METHOD,
 )
-
-
-def methods() -> tuple[Method, ...]:
-    """Every method there is."""
-    return METHODS
 
 
 def find_method(name: str) -> Method:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
+from math import isfinite
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -131,7 +132,10 @@ class Point:
 
     @property
     def finite(self) -> bool:
-        return bool(np.isfinite(self.value) and np.isfinite(self.gradient).all())
+        if not isfinite(self.value):
+            return False
+        # A sum is finite only if all its parts are; one that overflows is looked at again.
+        return isfinite(self.gradient.sum()) or bool(np.isfinite(self.gradient).all())
 
 
 def evaluate(problem: Problem, x: Vector) -> Point:

@@ -13,7 +13,7 @@ import numpy as np
 from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.callables import Objective, VectorLike
-from symopt.optim.choosing import choose
+from symopt.optim.choosing import AUTO, Automatic, choose
 from symopt.optim.feeds import Batches, Feed, Stream, Whole, rebound
 from symopt.optim.methods import METHODS, find_method, option_names
 from symopt.optim.optimizer import Method, Optimizer, Stopping
@@ -184,7 +184,9 @@ class _Chosen:
 
 
 def _chosen(method: MethodLike, problem: Problem, *, in_batches: bool) -> _Chosen:
-    if method is None or (isinstance(method, str) and method.strip().lower() == "auto"):
+    if isinstance(method, str) and method.strip().lower() == AUTO.name:
+        method = None
+    if method is None or isinstance(method, Automatic):
         choice = choose(problem, in_batches=in_batches)
         return _Chosen(choice.method.name, choice.method.optimizer, choice.method, choice.reason)
     if isinstance(method, str):
@@ -203,7 +205,7 @@ def _optimizer(
     for option in options:
         if option not in valid:
             raise errors.unknown_option(chosen.name, option, valid)
-    if method is None or isinstance(method, str):
+    if method is None or isinstance(method, str | Automatic):
         assert chosen.record is not None, "a method by name has a record"
         return chosen.record.settings(options)
     return replace(method, **options)

@@ -178,7 +178,8 @@ class Pace:
 
     def told(self, loss: float) -> Pace:
         """The pace after the run has measured a loss."""
-        return replace(self, progress=self.schedule.told(self.progress, loss))
+        progress = self.schedule.told(self.progress, loss)
+        return self if progress is self.progress else replace(self, progress=progress)
 
 
 def schedule_of(method: str, given: ScheduleLike) -> Schedule:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symopt.optim.bounds import Box, box_between
 from symopt.optim.problem import FisherKind, Mask, Matrix, Needs, Point, Problem, Sparse, Vector
 from symopt.optim.single import DoubledProblem
 
@@ -47,6 +49,7 @@ class WorkingProblem:
     free: Mask
     scales: Vector | None = None  # of the free entries
     counts: Counts = field(default_factory=Counts)
+    boxes: list[Box] = field(default_factory=list[Box])  # that of the unknowns, once it was needed
     whole: bool = field(init=False)  # whether its unknowns are just those of the original
 
     def __post_init__(self) -> None:
@@ -55,6 +58,13 @@ class WorkingProblem:
     def on(self, other: Problem) -> WorkingProblem:
         """The same view of a problem with other samples; its calls are counted with these."""
         return replace(self, original=other)
+
+    @property
+    def box(self) -> Box:
+        """The bounds of the unknowns; the same on all samples."""
+        if not self.boxes:
+            self.boxes.append(box_between(*self.bounds, *self.open_bounds))
+        return self.boxes[0]
 
     @property
     def undoubled(self) -> Problem:
@@ -271,5 +281,8 @@ class WorkingProblem:
         return p if self.scales is None else p / self.scales
 
     def _watch(self, p: Vector, *results: float | Vector) -> None:
-        if not all(bool(np.isfinite(result).all()) for result in results):
-            self.counts.nonfinite = p.copy()
+        for result in results:
+            # A sum is finite only if all its parts are; one that overflows is looked at again.
+            total = np.sum(result) if isinstance(result, np.ndarray) else result
+            if not isfinite(total) and not np.isfinite(result).all():
+                self.counts.nonfinite = p.copy()

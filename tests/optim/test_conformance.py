@@ -20,7 +20,6 @@ SHARP = (
     "l-bfgs-b",
     "newton",
     "trust-region",
-    "trust-ncg",
     "newton-krylov",
     "lm",
 )

@@ -37,6 +37,26 @@ def test_linear_regression_by_the_normal_equations(regression):
     assert findings(found, ("a", "b", "c")) == ()
 
 
+def test_a_large_jacobian_is_not_made(regression):
+    """From J'J, with half the digits; dependent columns and units are found all the same."""
+    matrix, target, solution = regression
+    residuals = matrix @ solution - target
+    units = np.array([1e-20, 1.0, 1e20])
+    plain = estimate(linear(matrix, target), solution, residuals, ALL)
+    found = estimate(
+        linear(matrix * units, target), solution / units, residuals, ALL, largest_jacobian=10
+    )
+    assert found.dof == 27
+    np.testing.assert_allclose(found.stderr * units, plain.stderr, rtol=1e-9)
+    doubled = np.column_stack([matrix[:, :2], 1e3 * matrix[:, 1], np.zeros(30)])
+    four = np.ones(4, bool)
+    residuals = doubled @ [1.0, 2.0, 3.0, 4.0] - target
+    found = estimate(linear(doubled, target), np.arange(4.0), residuals, four, largest_jacobian=10)
+    assert found.unidentified == (1, 2, 3)
+    assert found.without_influence == (3,)
+    assert found.dof == 28
+
+
 def test_units_of_parameters_do_not_matter(regression):
     matrix, target, solution = regression
     units = np.array([2.0**-100, 1.0, 2.0**100])

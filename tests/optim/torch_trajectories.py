@@ -1,4 +1,4 @@
-"""What PyTorch's optimizers do with six unknowns: 100 steps each, stored by tests/data/torch/make.py."""
+"""What PyTorch's optimizers do with six unknowns: 100 steps each, see tests/data/torch/make.py."""
 
 from __future__ import annotations
 
