@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from symopt.diagnostics import SymoptError
 from symopt.optim.callables import Objective
@@ -65,7 +65,7 @@ def racing(
         except SymoptError as error:
             yield Entrant(name, 0.0, None, error)
         else:
-            yield Entrant(result["method"], perf_counter() - began, result)
+            yield Entrant(cast("str", result["method"]), perf_counter() - began, result)
 
 
 def _name(method: MethodLike) -> str:
