@@ -6,6 +6,13 @@ from dataclasses import fields, replace
 from typing import Any
 
 from symopt.optim import errors
+from symopt.optim.adaptive import (
+    delta_bar_delta,
+    quickprop,
+    rprop,
+    silva_almeida,
+    supersab,
+)
 from symopt.optim.derivative_free import (
     ant_colony,
     evolution_strategy,
@@ -32,10 +39,13 @@ from symopt.optim.stochastic import (
     adamw,
     alap,
     exponentiated_step,
+    gekf,
+    perceptron,
     rmsprop,
     second_order_adam,
     sgd,
     smd,
+    svrg,
 )
 
 METHODS: tuple[Method, ...] = (
@@ -58,6 +68,11 @@ METHODS: tuple[Method, ...] = (
     levenberg_marquardt.METHOD,
     natural_gradient.METHOD,
     gradient_covariance.METHOD,
+    rprop.METHOD,
+    supersab.METHOD,
+    delta_bar_delta.METHOD,
+    silva_almeida.METHOD,
+    quickprop.METHOD,
     sgd.METHOD,
     adagrad.METHOD,
     rmsprop.METHOD,
@@ -66,7 +81,10 @@ METHODS: tuple[Method, ...] = (
     exponentiated_step.METHOD,
     alap.METHOD,
     smd.METHOD,
+    gekf.METHOD,
     second_order_adam.METHOD,
+    svrg.METHOD,
+    perceptron.METHOD,
 )
 
 
