@@ -352,7 +352,7 @@ class Problem:
         `empirical` is Σ g gᵀ, g the gradient of a sample's summand, without the 1/n of a mean and
         without terms outside the sum. `model` is the Gauss-Newton matrix of these summands, where
         they are known to be a canonical negative log-likelihood. `covariance` is the mean of
-        (g - mean g)(g - mean g)ᵀ. Without a sample dim each residual is a sample, or else all is one.
+        (g - mean g)(g - mean g)ᵀ. Without a sample dim each residual is a sample, or all is one.
         """
         if kind not in _FISHER:
             raise DataError(unknown_fisher(kind))

@@ -20,6 +20,7 @@ from symopt.derive.scalar import weights
 from symopt.diagnostics import DerivativeUnavailable, Diagnostic, Kind, Label
 from symopt.primitives import operators
 from symopt.primitives.record import Constant, Primitive
+from symopt.source import Span
 from symopt.statements.build import used_reads
 from symopt.statements.expression import operands, postorder, replaced, symbols_of
 from symopt.statements.program import Program, Read, Role, Statement, Tensor, count_of, read_of
@@ -35,7 +36,7 @@ def with_summands(
     program: Program,
     objective: str,
     params: Iterable[str],
-    dims: Iterable[str],
+    dims: tuple[str, ...],
     residuals: tuple[str, ...] = (),
 ) -> tuple[Program, tuple[str, ...]]:
     """The program with the tensors whose elements are the samples' summands, and their names.
@@ -48,6 +49,7 @@ def with_summands(
         sums = _sums_over(dim, program, objective, active)
         if sums.statements:
             return _by_samples(program, objective, dim, sums), (SUMMANDS,)
+    _check_no_loop(program, active, dims)
     if not residuals:
         return program, (objective,)
     squares = tuple(_square(program, name) for name in residuals)
@@ -57,6 +59,14 @@ def with_summands(
         for square, name in zip(squares, residuals, strict=True)
     }
     return program.extended(squares, tensors), names
+
+
+def _check_no_loop(program: Program, active: set[str], dims: tuple[str, ...]) -> None:
+    """Refuse what runs over samples and is no sum over them, such as their maximum."""
+    for statement in program.statements:
+        found = {dim for loop in statement.loops for dim in loop.upper.dims}
+        if statement.target in active and found & set(dims):
+            raise DerivativeUnavailable(_no_samples(statement.span))
 
 
 def _square(program: Program, residual: str) -> Statement:
@@ -293,6 +303,16 @@ def _is_0_or_1(node: sympy.Expr) -> bool:
 
 
 # ── diagnostics ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _no_samples(span: Span | None) -> Diagnostic:
+    return Diagnostic(
+        Kind.DERIVATIVE,
+        "no-samples",
+        "a Fisher matrix adds up samples, and the objective is no sum over samples",
+        (Label(span, "this runs over samples, and is no sum"),) if span else (),
+        help="sum over samples, `minimize sum(...)`, or say which dim they run over: `sample n`",
+    )
 
 
 def _not_a_sum(dim: str, use: Statement, total: Statement) -> Diagnostic:

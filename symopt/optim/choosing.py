@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 
 from symopt.optim.bounds import box_of
 from symopt.optim.methods import METHODS, find_method
-from symopt.optim.optimizer import Method, Optimizer, State, Status, Stopping
+from symopt.optim.optimizer import Method, Optimizer, Remarked, State, Status, Stopping
 from symopt.optim.problem import Needs, Point, Problem, Vector
 
 # A dense curvature matrix is worth its n² entries per sample for up to this many unknowns.
 _DENSE_CURVATURE = 300
+_SPARSE = 10  # a matrix with one entry in so many, or fewer, is worth its entries for more of them
+_MOST_ENTRIES = 50_000_000
 _DENSE_INVERSE = 1000  # BFGS keeps n² numbers
 _SIMPLEX = 10  # beyond, a simplex adapts too slowly
 
@@ -38,9 +40,13 @@ def _name(problem: Problem, in_batches: bool) -> tuple[str, str]:
         return "evolution-strategy", f"values only, more than {_SIMPLEX} unknowns"
     if in_batches:
         return "adam", "samples come in batches"
-    if Needs.GAUSS_NEWTON in provides and not problem.maximize and n <= _DENSE_CURVATURE:
+    if Needs.GAUSS_NEWTON in provides and not problem.maximize:
         kind = "a sum of squares" if problem.least_squares else "a loss of a marked model"
-        return "lm", f"{kind} with {n} unknowns"
+        if n <= _DENSE_CURVATURE:
+            return "lm", f"{kind} with {n} unknowns"
+        entries = problem.gauss_newton_entries
+        if entries <= min(n * n // _SPARSE, _MOST_ENTRIES):
+            return "lm", f"{kind}, sparse: about {max(entries // n, 1)} of {n} unknowns in a row"
     if n <= _DENSE_INVERSE:
         return "bfgs", f"a smooth objective with {n} unknowns"
     if box_of(problem).unbounded:
@@ -62,6 +68,10 @@ class AutomaticState:
     @property
     def outcome(self) -> Status | None:
         return self.inner.outcome
+
+    @property
+    def remark(self) -> str | None:
+        return self.inner.remark if isinstance(self.inner, Remarked) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,13 +272,18 @@ class _Rules:
     def at(self, point: Point) -> Status | None:
         if not point.gradient.size:
             return None
-        gradient = np.abs(self.box.projected(point.x, point.gradient))
-        effect = float(np.max(gradient * np.maximum(np.abs(point.x), self.sizes), initial=0.0))
-        # An objective that falls to zero is compared with the rounding of where it began.
+        # An objective that falls to zero is compared with the rounding of where it began. There
+        # the gradient goes with the root of the objective: it is also compared with its own start.
         worth = max(abs(point.value), _EPSILON * abs(self.start.value))
-        if effect <= self.stopping.gradient * worth:
+        enough = max(worth, _EPSILON**0.5 * self._effect(self.start))
+        if self._effect(point) <= self.stopping.gradient * enough:
             return Status.GRADIENT
         return None
+
+    def _effect(self, point: Point) -> float:
+        """The largest change of the objective, to first order, by a parameter as its size."""
+        gradient = np.abs(self.box.projected(point.x, point.gradient))
+        return float(np.max(gradient * np.maximum(np.abs(point.x), self.sizes), initial=0.0))
 
     def between(self, old: Point, new: Point) -> Status | None:
         """Whether the new point, or the step to it, says that the run is done."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from math import exp
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _ROUNDING = 4 * float(np.finfo(np.float64).eps)
 class Pool:
     """Candidates, the rows of (k, n), and their values, best first; the arrays are read-only."""
 
-    places: Matrix
+    places: NDArray[Any]  # of floats, or of what discrete states are made of
     values: Vector
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class Pool:
         return Point(self.places[0].copy(), float(self.values[0]), np.empty(0))
 
 
-def ranked(places: Matrix, values: Vector) -> Pool:
+def ranked(places: NDArray[Any], values: Vector) -> Pool:
     """The pool of places whose values are known; equal ones keep their order."""
     order = np.argsort(values, kind="stable")
     return Pool(places[order], values[order])
@@ -90,7 +91,7 @@ def accepts(change: float, temperature: float, draw: float) -> bool:
     """
     if change <= 0:
         return True
-    return temperature > 0 and draw < float(np.exp(-change / temperature))
+    return temperature > 0 and draw < exp(-change / temperature)
 
 
 def tournament(

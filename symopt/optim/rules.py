@@ -21,6 +21,7 @@ from symopt.optim.schedules import Pace, ScheduleLike, schedule_of
 
 Value: TypeAlias = Any  # a number, an array or a symbol: what has + - * /
 M = TypeVar("M", bound=tuple[Any, ...])
+_NEAR = 1e-12  # what a step at the first rate may change of what is as good as at its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,21 @@ class RuleState(Generic[M]):
 
 
 def begin(
-    rule: Rule[M], problem: Problem, x: Vector, *, relative: float | None = None
+    rule: Rule[M],
+    problem: Problem,
+    x: Vector,
+    *,
+    relative: float | None = None,
+    share: float = 1.0,
 ) -> RuleState[M]:
     """The state after the first update.
 
-    A rate that is not given is that of `first_rate`. For a scale-free rule it is `relative`, and
-    the rule sees the weights in units of their sizes, and the loss in such that the first gradient
-    is at most 1: whatever the units of a problem are, nothing is out of reach or negligible.
+    A rate that is not given is a `share` of `first_rate`. For a scale-free rule it is `relative`,
+    and the rule sees the weights in units of their sizes, and the loss in such that the first
+    gradient is at most 1: whatever the units of a problem are, nothing is out of reach, or
+    negligible beside an ε.
     """
-    state = _start(rule, problem, x, relative)
+    state = _start(rule, problem, x, relative, share)
     return _updated(rule, state, state.point)
 
 
@@ -132,9 +139,11 @@ def advance(rule: Rule[M], problem: Problem, state: RuleState[M]) -> RuleState[M
     return _updated(rule, state, point)
 
 
-def begin_curved(rule: CurvedRule[M], problem: Problem, x: Vector) -> RuleState[M]:
-    """The state after the first update of a rule with a product."""
-    state = _start(rule, problem, x, None)
+def begin_curved(
+    rule: CurvedRule[M], problem: Problem, x: Vector, *, relative: float | None = None
+) -> RuleState[M]:
+    """The state after the first update of a rule with a product; `relative` is as in `begin`."""
+    state = _start(rule, problem, x, relative, 1.0)
     return _updated_curved(rule, problem, state, state.point)
 
 
@@ -147,17 +156,19 @@ def advance_curved(rule: CurvedRule[M], problem: Problem, state: RuleState[M]) -
 
 
 def _start(
-    rule: Rule[M] | CurvedRule[M], problem: Problem, x: Vector, relative: float | None
+    rule: Rule[M] | CurvedRule[M],
+    problem: Problem,
+    x: Vector,
+    relative: float | None,
+    share: float,
 ) -> RuleState[M]:
     """The state before the first update."""
     point, box = evaluate(problem, x), box_of(problem)
     rate, units = rule.rate, None
-    if rate is None:
-        rate = relative
-        if rate is None:
-            rate = first_rate(problem, point)
-        else:
-            units = _units(point, first_sizes(problem, point))
+    if rate is None and relative is not None:
+        rate, units = relative, _units(point, first_sizes(problem, point))
+    elif rate is None:
+        rate = share * first_rate(problem, point)
     pace = Pace(rate, schedule_of("", rule.schedule))
     limits = None if box.unbounded else box
     gradient = _seen(point, limits, units)
@@ -195,7 +206,8 @@ def _verdict(problem: Problem, point: Point) -> Status:
     """What it means that an update is lost in rounding: its rate may be far too small."""
     step = -first_rate(problem, point) * point.gradient
     moved = box_of(problem).move(point.x, step)
-    return Status.PRECISION if np.array_equal(moved, point.x) else Status.STALLED
+    near = bool((np.abs(moved - point.x) <= _NEAR * np.abs(point.x)).all())
+    return Status.PRECISION if near else Status.STALLED
 
 
 def _seen(point: Point, box: Box | None, units: Units | None) -> Vector:
@@ -215,10 +227,15 @@ def _updated(rule: Rule[M], state: RuleState[M], point: Point) -> RuleState[M]:
 def _updated_curved(
     rule: CurvedRule[M], problem: Problem, state: RuleState[M], point: Point
 ) -> RuleState[M]:
-    rate, gradient = state.pace.rate, _seen(point, state.box, None)
+    units, rate = state.units, state.pace.rate
+    weights = point.x if units is None else point.x / units.weights
+    gradient = _seen(point, state.box, units)
     direction, memory = rule.direction(NUMPY, gradient, state.memory, rate)
-    product = rule.curvature(problem, point.x, direction)
-    change, memory = rule.update(NUMPY, point.x, gradient, memory, rate, product)
+    if units is None:
+        product = rule.curvature(problem, point.x, direction)
+    else:
+        product = units.gradient * rule.curvature(problem, point.x, units.weights * direction)
+    change, memory = rule.update(NUMPY, weights, gradient, memory, rate, product)
     return _moved(state, point, change, memory)
 
 

@@ -200,9 +200,46 @@ def test_what_is_no_sum_has_no_samples(objective: str) -> None:
     assert "<string>:4:" in str(caught.value)
 
 
-def test_nothing_to_sum_over() -> None:
-    with pytest.raises(symopt.DerivativeUnavailable, match="no sum over samples"):
-        symopt.parse("param w init 1\nminimize w^2").bind().fisher([1.0])
+def test_without_samples_the_whole_is_one() -> None:
+    problem = symopt.parse("param w, b\nminimize w^2 + exp(w * b)").bind()
+    p = np.array([0.7, -0.2])
+    gradient = np.array([2 * p[0], 0.0]) + np.exp(p[0] * p[1]) * p[::-1]
+    assert error(problem.fisher(p), np.outer(gradient, gradient)) < EXACT
+    assert (problem.fisher(p, kind="covariance") == 0).all()
+    assert problem.check(p, functions=("fisher",)).ok
+
+
+def test_without_samples_each_residual_is_one() -> None:
+    text = """
+    param A[2, 3], b
+    residual r[i, j] = A[i, j]^2 - b * i - j
+    residual s = A[0, 0] - b
+    """
+    problem = symopt.parse(text).bind()
+    p = RNG.normal(size=7)
+    a, b = p[:6].reshape(2, 3), p[6]
+    i, j = np.indices((2, 3))
+    residuals = np.append((a**2 - b * i - j).ravel(), a[0, 0] - b)
+    jacobian = np.zeros((7, 7))
+    jacobian[:6, :6] = np.diag(2 * a.ravel())
+    jacobian[:6, 6] = -i.ravel()
+    jacobian[6, [0, 6]] = 1.0, -1.0
+    rows = 2 * residuals[:, None] * jacobian
+    assert error(problem.fisher(p), gram(rows)) < EXACT
+    assert error(problem.fisher(p, kind="model"), gram(jacobian, 2.0)) < EXACT
+    assert error(problem.fisher(p, kind="covariance"), np.cov(rows.T, bias=True)) < EXACT
+    assert problem.check(p, functions=("fisher",)).ok
+
+
+@pytest.mark.parametrize(
+    "objective", ["sum(softplus(z) - y * z)", "mean(softplus(z) - y * z) + 3 * sumsq(w)"]
+)
+def test_covariance_of_gradients(objective: str) -> None:
+    """Of the samples' summands: neither the 1/n of a mean nor a prior is in it."""
+    rows = X * (sigmoid(X @ W) - Y)[:, None]
+    covariance = linear(objective).fisher(W, kind="covariance")
+    assert error(covariance, np.cov(rows.T, bias=True)) < EXACT
+    assert (covariance == covariance.T).all()
 
 
 def test_kinds() -> None:

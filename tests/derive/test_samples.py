@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import symopt
-from symopt.derive.samples import SUMMANDS, TOTAL, by_samples, with_total
+from symopt.derive.samples import SUMMANDS, TOTAL, with_summands, with_total
 from symopt.statements.verify import verify
 from tests.support.oracle import Oracle
 
@@ -22,8 +22,10 @@ def summands(objective: str) -> np.ndarray:
     problem = symopt.parse(f"{PROGRAM}minimize {objective}").bind(x=X, y=Y)
     oracle, task = Oracle(problem), problem.model.stages.task
     assert task.objective is not None
-    made: Any = by_samples(task.program, task.objective, task.params, task.samples)
-    tensors = oracle.run(verify(with_total(made)), oracle.parts(np.array([A, B]))).tensors
+    made, names = with_summands(task.program, task.objective, task.params, task.samples)
+    assert names == (SUMMANDS,)
+    whole: Any = verify(with_total(made, names))
+    tensors = oracle.run(whole, oracle.parts(np.array([A, B]))).tensors
     np.testing.assert_allclose(tensors[TOTAL], tensors[SUMMANDS].sum(), rtol=1e-14)
     np.testing.assert_allclose(tensors[task.objective], oracle.value(np.array([A, B])), rtol=1e-14)
     return tensors[SUMMANDS]
@@ -54,3 +56,19 @@ def test_summands(objective: str, wanted: np.ndarray) -> None:
 def test_other_objectives(objective: str) -> None:
     with pytest.raises(symopt.DerivativeUnavailable, match="sum over"):
         summands(objective)
+
+
+def test_without_samples() -> None:
+    task = symopt.parse("param a, b\nminimize (a - 1)^2 + b").bind().model.stages.task
+    assert task.objective is not None
+    program, names = with_summands(task.program, task.objective, task.params, task.samples)
+    assert program == task.program
+    assert names == (task.objective,)
+    problem = symopt.parse("param a, b\nresidual r = a * b - 3\nresidual s = b").bind()
+    oracle, task = Oracle(problem), problem.model.stages.task
+    assert task.squares
+    program, names = with_summands(task.program, "r", task.params, (), task.cut)
+    whole: Any = verify(with_total(program, names))
+    tensors = oracle.run(whole, oracle.parts(np.array([A, B]))).tensors
+    np.testing.assert_allclose([tensors[name] for name in names], [(A * B - 3) ** 2, B**2])
+    np.testing.assert_allclose(tensors[TOTAL], (A * B - 3) ** 2 + B**2, rtol=1e-14)

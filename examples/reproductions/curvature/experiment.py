@@ -294,10 +294,12 @@ def report(found: Findings) -> str:
 def _metrics_text(found: Findings) -> str:
     sentences: Sequence[str] = (
         "One step by probabilities and one by logits, η = 0.001, are apart by "
-        f"{found.natural[0]:.2g} of their size with the plain gradient, by {found.natural[1]:.2g} with the natural one.",
+        f"{found.natural[0]:.2g} of their size with the plain gradient, by "
+        f"{found.natural[1]:.2g} with the natural one.",
         f"The Hessian of KL by D is diag(1/P) to {found.metrics[0]:.1e}, of KL the other way "
         f"round to {found.metrics[1]:.1e}.",
         f"A step of the loss in bits is {found.units[0]:.6f} times that of the loss in nats with "
-        f"the plain gradient (1/ln 2 = {1 / np.log(2):.6f}), {found.units[1]:.6f} times with Newton's.",
+        f"the plain gradient (1/ln 2 = {1 / np.log(2):.6f}), {found.units[1]:.6f} times with "
+        "Newton's.",
     )
     return " ".join(sentences)

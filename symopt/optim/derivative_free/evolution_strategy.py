@@ -35,7 +35,7 @@ class Weights:
 
 def weights(n: int, count: int) -> Weights:
     """Hansen's defaults."""
-    raw: Vector = np.log(count + 1) / 2) - np.log(np.arange(1, count + 1))
+    raw: Vector = np.log((count + 1) / 2) - np.log(np.arange(1, count + 1))
     parents = count // 2
     good, bad = raw[:parents], raw[parents:]
     mass = float(good.sum() ** 2 / (good**2).sum())
@@ -46,8 +46,10 @@ def weights(n: int, count: int) -> Weights:
     c_1 = 2 / ((n + 1.3) ** 2 + mass)
     c_mu = min(1 - c_1, 2 * (0.25 + mass + 1 / mass - 2) / ((n + 2) ** 2 + mass))
     # The negative weights sum to as much as keeps the covariance positive definite.
-    negative = min(1 + c_1 / c_mu, 1 + 2 * bad_mass / (mass + 2), (1 - c_1 - c_mu) / (n * c_mu))
-    recombination: Vector = np.where(raw >= 0, raw / good.sum(), negative * raw / np.abs(bad).sum())
+    negative: float = min(
+        1 + c_1 / c_mu, 1 + 2 * bad_mass / (mass + 2), (1 - c_1 - c_mu) / (n * c_mu)
+    )
+    recombination: Vector = np.concatenate((good / good.sum(), negative * bad / np.abs(bad).sum()))
     length = np.sqrt(n) * (1 - 1 / (4 * n) + 1 / (21 * n**2))
     return Weights(
         recombination, parents, mass, c_sigma, float(d_sigma), c_c, c_1, c_mu, float(length)

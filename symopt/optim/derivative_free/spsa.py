@@ -42,10 +42,10 @@ class SPSA:
 
     a_k = a/(k + 1 + A)^α and c_k = c/(k + 1)^γ, in units of the parameters' sizes; α, γ and A, a
     tenth of the steps, are those of Spall 1998. Where `gain` is not given, a makes the first a_k
-    the inverse of the largest curvature along some directions Δ. No step moves an entry by more than
-    `longest` of its size. A pair that is on average nearer to the value at the start than to the
-    lowest one, or not finite, sends the search back to the best point and halves a: Spall's
-    blocking, by the values at hand.
+    the inverse of the largest curvature along some directions Δ. No step moves an entry by more
+    than `longest` of its size. A pair that is on average nearer to the value at the start than to
+    the lowest one, or not finite, sends the search back to the best point and halves a: Spall's
+    blocking, by the values at hand. An entry at a bound takes turns with the others.
 
     `point` is the better of the two places of a pair: x itself is evaluated at the end only. Values
     with noise want a `perturbation` at which the noise does not hide the differences.
@@ -169,7 +169,7 @@ class SPSA:
 
 
 def _signs(chance: Chance, shape: tuple[int, int]) -> Matrix:
-    return 2.0 * chance.generator().integers(2, size=shape) - 1.0
+    return np.where(chance.generator().integers(2, size=shape) == 1, 1.0, -1.0)
 
 
 def _pairs(box: Box, x: Vector, widths: Vector, signs: Matrix) -> Matrix:
@@ -178,8 +178,9 @@ def _pairs(box: Box, x: Vector, widths: Vector, signs: Matrix) -> Matrix:
         room = widths * np.abs(signs).max(axis=0)
         low = box.lower + np.where(box.open_lower, 2.0, 1.0) * room
         high = box.upper - np.where(box.open_upper, 2.0, 1.0) * room
-        x = np.clip(x, low, high)
-    places: Matrix = np.concatenate((x + widths * signs, x - widths * signs))
+        x = np.minimum(np.maximum(x, low), high)
+    steps: Matrix = widths * signs
+    places: Matrix = np.vstack((x + steps, x - steps))
     return inside(box, box.project(x), places)
 
 

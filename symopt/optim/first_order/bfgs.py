@@ -20,13 +20,9 @@ from symopt.optim.problem import (
     typical_sizes,
 )
 from symopt.optim.searches.choice import WolfeSearch, check_conditions, check_search, search
+from symopt.optim.searches.verdict import at_noise_floor
 
 _EPSILON = float(np.finfo(np.float64).eps)
-# Where no step can be found, this is the noise floor if the step promises at most this fraction of
-# the objective (1e-5 sqrt(dof) standard errors), or moves no parameter by more than that fraction
-# of its size (an objective near zero, whose relative rounding is large).
-_NEAR_DECREASE = 1e-10
-_NEAR_STEP = 1e-7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,10 +148,7 @@ def _restarted(state: BFGSState, direction: Vector) -> BFGSState:
     point = state.point
     if state.fresh:
         return replace(state, outcome=Status.STALLED)
-    promised = -float(point.gradient @ direction)
-    sizes = np.maximum(np.abs(point.x), _EPSILON * state.sizes)
-    near = promised <= _NEAR_DECREASE * abs(point.value)
-    if near or bool((np.abs(direction) <= _NEAR_STEP * sizes).all()):
+    if at_noise_floor(point, direction, state.sizes):
         return replace(state, outcome=Status.PRECISION)
     return replace(state, inverse=_first_inverse(point, state.sizes), fresh=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ def step_of_length(
     scales: Vector,
     radius: float,
     least: float,
-    guess: float,
+    guesses: Sequence[float],
     *,
     accuracy: float = 0.1,
     solves: int = 20,
@@ -58,7 +58,7 @@ def step_of_length(
             if wanted is not None and lower < wanted < upper:
                 damping = max(wanted, least)
                 continue
-        damping = _between(lower, upper, least, guess)
+        damping = _between(lower, upper, least, guesses)
         if damping > _LARGEST:
             break
     return best
@@ -75,10 +75,11 @@ def _foretold(last: DampedStep | None, found: DampedStep, radius: float) -> floa
     return found.damping + (1 / radius - 1 / found.length) * run / rise
 
 
-def _between(lower: float, upper: float, least: float, guess: float) -> float:
-    """A damping between the bounds: the guess, if it is."""
-    if lower < guess < upper:
-        return max(guess, least)
+def _between(lower: float, upper: float, least: float, guesses: Sequence[float]) -> float:
+    """A damping between the bounds: the first guess that is, if any."""
+    for guess in guesses:
+        if max(lower, least) < guess < upper:
+            return guess
     if np.isinf(upper):
         return 10 * max(lower, least)
     return float(np.sqrt(max(lower, 1e-3 * upper, least) * upper))

@@ -10,6 +10,7 @@ import numpy as np
 from symopt.optim import errors
 from symopt.optim.linear.conjugate import conjugate_gradients
 from symopt.optim.optimizer import Method, Stopping
+from symopt.optim.options import check_decay
 from symopt.optim.problem import Mask, Matrix, Needs, Problem, Vector
 from symopt.optim.schedules import ScheduleLike
 from symopt.optim.second_order.definite import solve_least_norm
@@ -21,7 +22,7 @@ from symopt.optim.second_order.descent import (
     descended,
     started,
 )
-from symopt.optim.second_order.newton_krylov import relative_root
+from symopt.optim.second_order.newton_krylov import forcing_term
 from symopt.optim.second_order.quadratic import filled
 
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -36,8 +37,9 @@ class GaussNewton:
     For any loss of a marked model (softmax log-loss: H_l = Diag(Q) - QQ'). G⁺ is the
     pseudo-inverse: where G has no full rank, the shortest step. `factor` says how steps are
     computed: from the singular values of J ("svd"), from G ("normal"), by products with G and
-    conjugate gradients ("krylov"), or by what the problem provides and its size. The step's length
-    is searched for from η = `rate` on; `search="none"` is the formula as it stands.
+    conjugate gradients ("krylov", to |G s + g| <= min(forcing, sqrt(|g| / |g₀|)) |g|), or by what
+    the problem provides and its size. The step's length is searched for from η = `rate` on;
+    `search="none"` is the formula as it stands.
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.GAUSS_NEWTON
@@ -47,12 +49,14 @@ class GaussNewton:
     rate: float = 1.0
     schedule: ScheduleLike = "constant"
     factor: Literal["auto", "svd", "normal", "krylov"] = "auto"
+    forcing: float = 0.1
     search: SearchOrNone = "more-thuente"
 
     def __post_init__(self) -> None:
         if self.factor not in ("auto", "svd", "normal", "krylov"):
             expected = "'auto', 'svd', 'normal' or 'krylov'"
             raise errors.bad_option("gauss-newton", "factor", self.factor, expected)
+        check_decay("gauss-newton", forcing=self.forcing)
         check_descent("gauss-newton", self.rate, self.schedule, self.search)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> DescentState:
@@ -70,7 +74,7 @@ class GaussNewton:
             if factor == "svd" or len(residuals) * len(x) <= _LARGEST_JACOBIAN:
                 return _by_jacobian(problem.jac(x), residuals)
         if factor == "krylov" or (factor == "auto" and len(x) > _LARGEST_MATRIX):
-            return _by_products(problem, state)
+            return _by_products(problem, state, self.forcing)
         return _by_matrix(problem.gauss_newton(x)[0], state.point.gradient)
 
 
@@ -102,7 +106,7 @@ def _by_matrix(matrix: Matrix, gradient: Vector) -> Direction:
     return among
 
 
-def _by_products(problem: Problem, state: DescentState) -> Direction:
+def _by_products(problem: Problem, state: DescentState, forcing: float) -> Direction:
     """Conjugate gradients stay among the combinations of Gg, GGg, ...: the solution is shortest."""
     point, nothing = state.point, np.zeros_like(state.sizes)
 
@@ -112,7 +116,7 @@ def _by_products(problem: Problem, state: DescentState) -> Direction:
         found = conjugate_gradients(
             lambda v: problem.gnvp(point.x, filled(nothing, free, v))[free],
             right,
-            tolerance=min(0.1, relative_root(scaled, state)),
+            tolerance=forcing_term(forcing, scaled, state),
             most=2 * len(right) + 10,
         )
         return filled(nothing, free, right if found is None else found.solution)

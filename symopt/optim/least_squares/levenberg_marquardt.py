@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias
 
@@ -14,7 +15,6 @@ from symopt.optim.least_squares.forms import FACTORS, Factor, Form, LocalModel, 
 from symopt.optim.least_squares.local_models import CurvatureModel, ResidualModel
 from symopt.optim.least_squares.secant_model import SecantModel, next_model
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_positive
 from symopt.optim.problem import Matrix, Needs, Point, Problem, Vector, typical_sizes
 from symopt.optim.trust_region import RadiusRule, parabola_minimum
 
@@ -28,18 +28,26 @@ _NOISE = 64 * _EPSILON  # relative rounding of a sum of squares
 _NEAR_DECREASE = 1e-8
 _NEAR_STEP = 1e-7
 _CONTRACTION = 0.9  # what is left to gain must shrink by this, or it is rounding
+_DONE = 1e-22  # as that fraction: 1e-11 sqrt(dof) standard errors
+_LAST = 8 * _EPSILON  # a step of this fraction of the parameters is their rounding
 _MOST_DAMPING = 1e40
+_SMALLEST = 1e-40  # of the radius that a step began with
+_SMALL = 300  # unknowns, up to which dense steps cost so little that their length can be chosen
+_RULE = RadiusRule()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevenbergMarquardtState:
     point: Point
     form: Form
-    model: LocalModel
+    model: Model
     scales: Vector  # largest column sizes met so far
     sizes: Vector  # typical sizes of the parameters
-    damping: float
-    growth: float  # by what the next rejected step raises the damping
+    first: float  # the value at the start
+    damping: float  # of the last step
+    growth: float = 2.0  # by what the next rejected step raises the damping
+    radius: float = np.inf  # the longest step, in units of the scales
+    missing: Matrix | None = None  # what Gauss-Newton leaves out, where that is learnt
     polishing: bool = False  # whether the objective has become too flat to judge steps by
     outcome: Status | None = None
 
@@ -53,39 +61,93 @@ class LevenbergMarquardtState:
 class LevenbergMarquardt:
     """Steps (G + damping * D^2)^-1 g, with D the largest column sizes so far (Moré).
 
-    The damping follows the ratio of achieved to promised decrease (Nielsen). Where the decrease
-    drowns in rounding, steps go on for as long as they lessen the gradient: that is the noise
-    floor of double precision. `factor` says how steps are computed: "qr" of the Jacobian, dense
-    "normal" equations, "sparse" ones, block elimination of what meets only in small blocks
-    ("schur"), conjugate gradients on products ("krylov"), or by what the problem provides, its
-    size and its sparsity; the result's `remark` then says what was chosen.
+    Where steps are cheap (dense, up to 300 unknowns), the damping is that for which |D step| is at
+    most a radius, which follows the ratio of achieved to promised decrease; `radius` is the first
+    one, as a multiple of the start. Near a minimum with large, curved residuals the part of the
+    Hessian that G leaves out is added, as learnt from the Jacobians so far, if that foretells the
+    objective better (Dennis, Gay, Welsch). Else the damping itself follows the ratio (Nielsen) from
+    `damping` on. Where the decrease drowns in rounding, steps go on for as long as they lessen the
+    gradient: that is the noise floor of double precision.
+
+    `factor` says how steps are computed: "qr" of the Jacobian, dense "normal" equations, "sparse"
+    ones, block elimination of what meets only in small blocks ("schur"), conjugate gradients on
+    products ("krylov"), or by what the problem provides, its size and its sparsity; the result's
+    `remark` then says what was chosen.
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.GAUSS_NEWTON
     stopping: ClassVar[Stopping] = Stopping()  # it knows itself when it is done
     max_iter: ClassVar[int] = 2_000
 
-    damping: float = 100.0  # cautious: a first step too far may end on a plateau (BoxBOD)
+    radius: float = 3.0
+    damping: float = 100.0  # cautious: a first step too far may end on a plateau
     factor: Factor = "auto"
 
     def __post_init__(self) -> None:
-        if not 0 < self.damping < np.inf:
-            raise errors.bad_option("lm", "damping", self.damping, "positive")
+        for name, value in (("radius", self.radius), ("damping", self.damping)):
+            if not 0 < value < np.inf:
+                raise errors.bad_option("lm", name, value, "positive")
         if self.factor not in FACTORS:
             raise errors.bad_option("lm", "factor", self.factor, f"one of {', '.join(FACTORS)}")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> LevenbergMarquardtState:
         form, point, model = begin(problem, x, self.factor, seed)
-        scales = _raised(np.zeros_like(x), model)
-        return LevenbergMarquardtState(
-            point, form, model, scales, typical_sizes(problem, x), self.damping, 2.0
+        scales, sizes = _raised(np.zeros_like(x), model), typical_sizes(problem, x)
+        state = LevenbergMarquardtState(
+            point, form, model, scales, sizes, point.value, self.damping
         )
+        if not _by_length(state):
+            return state
+        missing = np.zeros((len(x), len(x))) if isinstance(model, ResidualModel) else None
+        radius = self.radius * float(np.linalg.norm(scales * sizes))
+        return replace(state, damping=0.0, radius=radius, missing=missing)
 
     def step(self, problem: Problem, state: LevenbergMarquardtState) -> LevenbergMarquardtState:
         box = box_of(problem)
         if state.polishing:
             return self._polish(problem, box, state)
-        damping, growth = state.damping, state.growth
+        if _by_length(state):
+            return self._step_in_region(problem, box, state)
+        return self._step_by_damping(problem, box, state)
+
+    def _step_in_region(
+        self, problem: Problem, box: Box, state: LevenbergMarquardtState
+    ) -> LevenbergMarquardtState:
+        """A step no longer than the radius: the longest that the objective agrees to."""
+        radius, value = state.radius, state.point.value
+        smallest = _SMALLEST * radius
+        while radius > smallest:
+            found = _step_within(state, box, radius)
+            if found is None:
+                radius = 0.1 * radius
+                continue
+            promised = state.model.reduction(found.step)
+            if abs(promised) <= _rounding(state) or _relative(found.step, state) <= _LAST:
+                return self._polish(problem, box, state)
+            # Bounds can turn a step uphill; a smaller region turns it back.
+            if not promised > 0:
+                radius = 0.1 * min(radius, found.length)
+                continue
+            there, reached = self._attempt(problem, state, found.step, value - 1e-4 * promised)
+            ratio = -np.inf if reached is None else (value - there) / promised
+            bend = parabola_minimum(float(state.point.gradient @ found.step), there - value)
+            following = _RULE.following(radius, ratio, found.length, bend)
+            if reached is not None:
+                # After a step that was too long there is no reason for a longer one.
+                radius = following if radius == state.radius else min(radius, following)
+                moved = replace(_moved(state, *reached, found.step), radius=radius)
+                return _judged(replace(moved, damping=found.damping), box, promised)
+            radius = following
+            if isinstance(state.model, SecantModel):
+                # What was learnt misled: Gauss-Newton is asked before the region shrinks for good.
+                state = replace(state, model=state.model.plain)
+        return replace(state, outcome=Status.STALLED)
+
+    def _step_by_damping(
+        self, problem: Problem, box: Box, state: LevenbergMarquardtState
+    ) -> LevenbergMarquardtState:
+        """A step of one solution for each attempt, the damping raised until one succeeds."""
+        damping, growth, value = state.damping, state.growth, state.point.value
         while damping < _MOST_DAMPING:
             step = _bounded_step(state, box, damping)
             if step is not None:
@@ -93,27 +155,28 @@ class LevenbergMarquardt:
                 if abs(promised) <= _rounding(state) or _relative(step, state) <= _EPSILON:
                     return self._polish(problem, box, state)
                 # Bounds can turn a step uphill; more damping turns it back.
-                target = state.point.value - 1e-4 * promised
-                reached = self._attempt(problem, state, step, target) if promised > 0 else None
+                reached = None
+                if promised > 0:
+                    reached = self._attempt(problem, state, step, value - 1e-4 * promised)[1]
                 if reached is not None:
-                    ratio = (state.point.value - reached[0].value) / promised
+                    ratio = (value - reached[0].value) / promised
                     # A ratio above 1 is good luck, not a reason for more than Gauss-Newton.
                     factor = max(0.1, 1 - (2 * min(ratio, 1.0) - 1) ** 3)
                     lowered = max(damping * factor, state.model.least_damping)
-                    return _moved(state, *reached, damping=lowered)
+                    return replace(_moved(state, *reached, step), damping=lowered)
             damping, growth = damping * growth, growth * 2
         return replace(state, outcome=Status.STALLED)
 
     def _attempt(
         self, problem: Problem, state: LevenbergMarquardtState, step: Vector, target: float
-    ) -> tuple[Point, LocalModel] | None:
-        """The point after the step and the model there; None if not finite or above `target`."""
+    ) -> tuple[float, tuple[Point, LocalModel] | None]:
+        """The value after the step, with the point and the model there if finite and not above."""
         x = box_of(problem).move(state.point.x, step)
         value, residuals = state.form.value(problem, x)
         if not value <= target:
-            return None
+            return value, None
         point, model = state.form.linearize(problem, x, value, residuals)
-        return (point, model) if point.finite else None
+        return value, ((point, model) if point.finite else None)
 
     def _polish(
         self, problem: Problem, box: Box, state: LevenbergMarquardtState
@@ -124,24 +187,96 @@ class LevenbergMarquardt:
         metric of the model, which is known far below the rounding of the objective.
         """
         step, promised = _undamped(state, box)
+        if isinstance(state.model, SecantModel) and not 0 <= promised < np.inf:
+            return self._polish(problem, box, replace(state, model=state.model.plain))
         value = state.point.value
+        if _finished(state, step, promised):
+            return replace(state, outcome=Status.PRECISION)
         near = abs(promised) <= _NEAR_DECREASE * abs(value)
         if not near and _relative(step, state) > _NEAR_STEP:
+            other = _with_missing(state, box)
+            if other is not None:
+                return self._polish(problem, box, other)
             return replace(state, outcome=_verdict(state, box))
         allowed = _NEAR_DECREASE * abs(value) if near else promised
-        # Undamped steps overshoot where the residuals are large and curved.
-        for damping in (state.model.least_damping, state.damping):
-            step = _bounded_step(state, box, damping)
-            if step is None or not promised > 0:
-                continue
-            reached = self._attempt(problem, state, step, value + allowed)
+        for step in _last_steps(state, box):
+            reached = self._attempt(problem, state, step, value + allowed)[1]
             if reached is None:
                 continue
-            moved = _moved(state, *reached, damping=state.damping)
-            if _undamped(moved, box)[1] < _CONTRACTION * promised:
+            moved = _moved(state, *reached, step)
+            following, left = _undamped(moved, box)
+            if left < _CONTRACTION * promised:
+                if _finished(moved, following, left):
+                    return replace(moved, outcome=Status.PRECISION)
                 visible = moved.point.value < value - _rounding(state)
                 return replace(moved, polishing=not visible)
         return replace(state, outcome=Status.PRECISION)
+
+
+def _by_length(state: LevenbergMarquardtState) -> bool:
+    dense = isinstance(state.model, ResidualModel | CurvatureModel | SecantModel)
+    return dense and len(state.point.x) <= _SMALL
+
+
+def _step_within(state: LevenbergMarquardtState, box: Box, radius: float) -> DampedStep | None:
+    """The least damped step that is no longer than the radius."""
+    # With this damping alone the step would have the length (Moré).
+    most = float(np.linalg.norm(state.point.gradient / state.scales)) / radius
+    return step_of_length(
+        lambda damping: _bounded_step(state, box, damping),
+        state.scales,
+        radius,
+        state.model.least_damping,
+        (state.damping, 1e-3 * most, most),
+    )
+
+
+def _last_steps(state: LevenbergMarquardtState, box: Box) -> Iterator[Vector]:
+    """The undamped step; and, where the residuals are large and curved, what will not overshoot."""
+    model = state.model
+    others = [replace(state, model=model.plain)] if isinstance(model, SecantModel) else []
+    for one in (state, *others):
+        step = _bounded_step(one, box, one.model.least_damping)
+        if step is not None:
+            yield step
+    if not others and state.damping > 1e3 * model.least_damping:
+        step = _bounded_step(state, box, state.damping)
+        if step is not None:
+            yield step
+
+
+def _with_missing(state: LevenbergMarquardtState, box: Box) -> LevenbergMarquardtState | None:
+    """The state with what Gauss-Newton leaves out, if that says it is near a minimum."""
+    if state.missing is None or not isinstance(state.model, ResidualModel):
+        return None
+    other = replace(state, model=SecantModel(state.model, state.missing))
+    promised = _undamped(other, box)[1]
+    return other if 0 <= promised <= _NEAR_DECREASE * abs(state.point.value) else None
+
+
+def _judged(state: LevenbergMarquardtState, box: Box, promised: float) -> LevenbergMarquardtState:
+    """The state after a step that promised a decrease; its end where nothing is left to gain."""
+    value = state.point.value
+    if _fallen(state) and value > 0.01 * promised:
+        # Linear convergence to residuals of zero, where the Jacobian is singular.
+        return replace(state, outcome=Status.PRECISION)
+    if promised <= 1e-6 * abs(value) or _fallen(state):
+        step, left = _undamped(state, box)
+        if _finished(state, step, left):
+            return replace(state, outcome=Status.PRECISION)
+    return state
+
+
+def _finished(state: LevenbergMarquardtState, step: Vector, promised: float) -> bool:
+    """Whether the undamped step is below what can be told."""
+    if not np.isfinite(promised):
+        return False
+    return abs(promised) <= _DONE * abs(state.point.value) or _relative(step, state) <= _LAST
+
+
+def _fallen(state: LevenbergMarquardtState) -> bool:
+    """Whether the residuals are the rounding of those at the start."""
+    return state.point.value <= _EPSILON**2 * state.first
 
 
 def _raised(scales: Vector, model: LocalModel) -> Vector:
@@ -151,12 +286,16 @@ def _raised(scales: Vector, model: LocalModel) -> Vector:
 
 
 def _moved(
-    state: LevenbergMarquardtState, point: Point, model: LocalModel, *, damping: float
+    state: LevenbergMarquardtState, point: Point, model: LocalModel, step: Vector
 ) -> LevenbergMarquardtState:
-    scales = _raised(state.scales, model)
-    return LevenbergMarquardtState(
-        point, state.form, model, scales, state.sizes, damping, growth=2.0
-    )
+    """The state at a new point, the damping as it was."""
+    scales, missing, old = _raised(state.scales, model), state.missing, state.model
+    following: Model = model
+    if missing is not None and isinstance(model, ResidualModel):
+        assert isinstance(old, ResidualModel | SecantModel), "the form of a run does not change"
+        fall = state.point.value - point.value
+        following, missing = next_model(old, missing, model, step, fall)
+    return replace(state, point=point, model=following, scales=scales, growth=2.0, missing=missing)
 
 
 def _verdict(state: LevenbergMarquardtState, box: Box) -> Status:

@@ -189,7 +189,8 @@ def _elimination(pattern: _Pattern, chosen: tuple[int, ...], labels: Places) -> 
 
 def _touched(blocks: Places, columns: Places, width: int) -> tuple[Places, Places]:
     """The pairs of a block and a reduced unknown that it meets, each once and in order."""
-    pairs = np.unique(blocks * max(width, 1) + columns)
+    pairs = np.sort(blocks * max(width, 1) + columns, kind="stable")  # nearly in order already
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     found = np.divmod(pairs, max(width, 1))
     return found[0], found[1]
 

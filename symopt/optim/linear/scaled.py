@@ -24,11 +24,6 @@ class ScaledMatrix:
         product: Vector = self.matrix @ (self.scale * v)
         return self.scale * product + self.shift * v
 
-    @property
-    def diagonal(self) -> Vector:
-        diagonal: Vector = self.matrix.diagonal()
-        return self.scale**2 * diagonal + self.shift
-
     def assembled(self) -> Sparse:
         """The matrix itself, as CSC."""
         from scipy.sparse import csr_array, dia_array  # pyright: ignore[reportMissingTypeStubs]: has none

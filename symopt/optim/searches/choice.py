@@ -16,6 +16,7 @@ from symopt.optim.searches.wolfe import strong_wolfe
 
 WolfeSearch: TypeAlias = Literal["strong-wolfe", "more-thuente", "hager-zhang", "exact"]
 Search: TypeAlias = Literal["strong-wolfe", "more-thuente", "hager-zhang", "exact", "armijo"]
+_MOST_TRIALS = 30  # a direction that needs more is better given up
 
 
 def search(
@@ -42,7 +43,15 @@ def search(
         "more-thuente": more_thuente,
         "hager-zhang": hager_zhang,
     }[name]
-    return wolfe(at, start, first, longest, decrease=decrease, curvature=curvature)
+    return wolfe(
+        at,
+        start,
+        first,
+        longest,
+        decrease=decrease,
+        curvature=curvature,
+        max_trials=_MOST_TRIALS,
+    )
 
 
 def check_search(method: str, name: str, *, armijo: bool = True) -> None:

@@ -55,6 +55,8 @@ def hager_zhang(
     length, best = next(lengths), start
     for _ in range(max_trials):
         trial = at(length)
+        if not conditions.moves(trial):
+            break
         if _acceptable(conditions, trial, limit, longest):
             return trial
         if trial.finite and trial.value < best.value:

@@ -66,6 +66,10 @@ class WolfeConditions:
         """The rounding of the value."""
         return NOISE * abs(self.start.value)
 
+    def moves(self, trial: Trial) -> bool:
+        """Whether a trial is anywhere else than the start, to rounding."""
+        return not np.array_equal(trial.point.x, self.start.point.x)
+
     def resolved(self, low: float, high: float) -> bool:
         """Whether what lies between two lengths is rounding, of the length or of the value."""
         width = abs(high - low)

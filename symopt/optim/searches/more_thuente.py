@@ -56,6 +56,8 @@ def more_thuente(
     length = min(first, longest)
     for count in range(max_trials):
         trial = at(length)
+        if not conditions.moves(trial):
+            break
         if not trial.finite:
             longest = trial.length
             length = interval.best.length + 0.1 * (length - interval.best.length)

@@ -30,6 +30,8 @@ def strong_wolfe(
     length = min(first, longest)
     for count in range(max_trials):
         trial = at(length)
+        if not conditions.moves(trial):
+            break
         if trial.finite and trial.value < best.value:
             best = trial
         if not trial.finite or not conditions.lowers(trial):

@@ -12,7 +12,7 @@ from symopt.optim.problem import Matrix, Vector
 Modification: TypeAlias = Literal["ldl", "eigenvalues", "none"]
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_BALANCINGS = 8  # of the rows of a matrix; each halves the exponents of what is left
+_BALANCINGS = 10  # of the rows of a matrix; each halves the exponents of what is left
 
 
 def solve_definite(matrix: Matrix, right: Vector, modification: Modification) -> Vector | None:
@@ -20,7 +20,7 @@ def solve_definite(matrix: Matrix, right: Vector, modification: Modification) ->
 
     "ldl": M = L D L' with |D| for D (Gill, Murray, Poncelón, Saunders 1992; the factors are
     Bunch and Kaufman's); "eigenvalues": |λ| for each λ; "none": M itself. The first two on the
-    matrix balanced by its rows, so that units do not matter, and with what is as small as rounding
+    matrix balanced by its rows, so that units hardly matter, and with what is as small as rounding
     raised to that.
     """
     if not np.isfinite(matrix).all():

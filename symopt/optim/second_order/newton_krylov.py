@@ -74,7 +74,7 @@ class NewtonKrylov:
             found = conjugate_gradients(
                 lambda v: sizes * multiply(point.x, filled(nothing, free, sizes * v))[free],
                 right,
-                tolerance=min(self.forcing, relative_root(right, state)),
+                tolerance=forcing_term(self.forcing, right, state),
                 most=2 * len(right) + 10,
             )
             step = right if found is None else found.solution
@@ -83,10 +83,10 @@ class NewtonKrylov:
         return descended(problem, state, among, self.search)
 
 
-def relative_root(right: Vector, state: DescentState) -> float:
-    """sqrt(|g| / |g₀|), and not below rounding."""
+def forcing_term(most: float, right: Vector, state: DescentState) -> float:
+    """min(most, sqrt(|g| / |g₀|)), and not below rounding."""
     ratio = float(np.linalg.norm(right)) / state.steepness if state.steepness > 0 else 1.0
-    return max(float(np.sqrt(ratio)), 1e-12)
+    return max(min(most, float(np.sqrt(ratio))), 1e-12)
 
 
 METHOD = Method(

@@ -13,7 +13,7 @@ from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import Maths, RuleState, Value, advance, begin
 from symopt.optim.schedules import ScheduleLike
 
-_RELATIVE = 0.2
+_RELATIVE = 0.5
 
 
 class AdaGradMemory(NamedTuple):
@@ -24,7 +24,7 @@ class AdaGradMemory(NamedTuple):
 class AdaGrad:
     """s ← s + g², w ← w − η g/(√s + ε), with s = `initial` before the first step.
 
-    Without a `rate`, η is a fifth of the weights' sizes at the start.
+    Without a `rate`, η is half of the weights' sizes at the start.
 
     Duchi, Hazan and Singer, JMLR 12 (2011) 2121, fig. 1, its δ being ε.
     """

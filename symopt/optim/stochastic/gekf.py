@@ -28,6 +28,7 @@ class GEKFState:
     ahead: Vector  # the filtered weights: the place to evaluate next
     covariance: Matrix  # P, after the samples of `point`
     sizes: Vector  # D
+    weight: float  # of the objective, as a negative log-likelihood
     chance: Chance
     outcome: Status | None = None
 
@@ -41,12 +42,14 @@ class GEKF:
     information form. G has as low a rank as the samples have outputs, so that P follows by that
     many corrections, O(n²) each. Where the loss curves downward in the outputs, nothing is learnt.
 
-    `noise` is the variance R of the residuals of a sum of squares (which counts as Σ r²/2R); any
-    other objective counts as `noise` times a negative log-likelihood. P begins as (spread D)², with
-    D the sizes of the unknowns, judged by the start and a step down from there, and
-    Q = process_noise D². With `forgetting` λ below 1 earlier samples count for less and less: the
-    filter follows a moving target, and what was learnt far from here, or in an earlier look at
-    the same samples, fades. With λ = 1 it is recursive least squares where the model is linear.
+    `noise` is the variance R of the residuals of a sum of squares, which counts as Σ r²/2R; any
+    other objective counts as `noise` times a negative log-likelihood. Without it the objective
+    counts relative to its first value. P begins as (spread D)², with D the sizes of the unknowns,
+    judged by the start and a step down from there, and Q = process_noise D². With `forgetting`
+    λ below 1 earlier samples count for less and less: the filter follows a moving target, and
+    what was learnt far from here, or in an earlier look at the same samples, fades; but the mean
+    variance never grows beyond the first one. With λ = 1 it is recursive least squares where the
+    model is linear.
 
     Without samples all residuals are one measurement.
     """
@@ -55,13 +58,15 @@ class GEKF:
     stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=_EPSILON)
     max_iter: ClassVar[int] = 10_000
 
-    noise: float = 1.0
-    spread: float = 1.0
+    noise: float | None = None
+    spread: float = 5.0
     forgetting: float = 0.99
     process_noise: float = 0.0
 
     def __post_init__(self) -> None:
-        check_positive(_NAME, noise=self.noise, spread=self.spread)
+        if self.noise is not None:
+            check_positive(_NAME, noise=self.noise)
+        check_positive(_NAME, spread=self.spread)
         check_not_negative(_NAME, process_noise=self.process_noise)
         if not 0 < self.forgetting <= 1:
             raise errors.bad_option(_NAME, "forgetting", self.forgetting, "above 0, at most 1")
@@ -70,31 +75,40 @@ class GEKF:
         point = evaluate(problem, x)
         sizes = first_sizes(problem, point)
         covariance = np.diag((self.spread * sizes) ** 2)
-        return self._filtered(
-            problem, point, GEKFState(point, point.x, covariance, sizes, Chance(seed))
-        )
+        weight = self._weight(problem, point)
+        start = GEKFState(point, point.x, covariance, sizes, weight, Chance(seed))
+        return self._filtered(problem, point, start)
 
     def step(self, problem: Problem, state: GEKFState) -> GEKFState:
         return self._filtered(problem, evaluate(problem, state.ahead), state)
 
     def _filtered(self, problem: Problem, point: Point, state: GEKFState) -> GEKFState:
         """The state after the samples of a problem, at the point where that was evaluated."""
-        sizes, chance = state.sizes, state.chance.following
+        sizes, weight, chance = state.sizes, state.weight, state.chance.following
         if not point.finite:
-            return GEKFState(point, point.x, state.covariance, sizes, chance)
-        predicted = state.covariance
-        if self.forgetting < 1:
-            # Where samples tell nothing of a direction, its variance would grow forever.
-            mean = float(np.mean(np.diag(predicted) / sizes**2)) / self.spread**2
-            predicted = predicted * min(1 / self.forgetting, max(1 / mean, 1.0))
-        if self.process_noise > 0:
-            predicted = predicted + np.diag(self.process_noise * sizes**2)
-        weight = 1 / (2 * self.noise) if problem.least_squares else 1 / self.noise
+            return GEKFState(point, point.x, state.covariance, sizes, weight, chance)
+        predicted = self._predicted(state)
         deviations = np.sqrt(np.maximum(np.diag(predicted), 0.0))
         learnt = np.sqrt(weight) * _factor(problem, point.x, deviations, state.chance)
         covariance = _corrected(predicted, learnt)
         ahead = _moved(box_of(problem), point, covariance, weight)
-        return GEKFState(point, ahead, covariance, sizes, chance)
+        return GEKFState(point, ahead, covariance, sizes, weight, chance)
+
+    def _predicted(self, state: GEKFState) -> Matrix:
+        """The covariance before the samples of a step."""
+        predicted, sizes = state.covariance, state.sizes
+        if self.forgetting < 1:
+            # Where samples tell nothing of a direction, its variance would grow forever.
+            grown = float(np.mean(np.diag(predicted) / sizes**2)) / self.spread**2
+            predicted = predicted * max(1.0, min(1 / self.forgetting, 1 / grown))
+        if self.process_noise > 0:
+            predicted = predicted + np.diag(self.process_noise * sizes**2)
+        return predicted
+
+    def _weight(self, problem: Problem, start: Point) -> float:
+        if self.noise is None:
+            return 1 / abs(start.value) if start.value != 0 else 1.0
+        return 1 / (2 * self.noise) if problem.least_squares else 1 / self.noise
 
 
 def _factor(problem: Problem, x: Vector, deviations: Vector, chance: Chance) -> Matrix:

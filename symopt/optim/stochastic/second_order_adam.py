@@ -1,4 +1,4 @@
-"""Second-order Adam: Adam's average gradient, with rates from the drift that each step causes."""
+"""Second-order Adam: Adam's direction, with rates from the drift of the gradient that it causes."""
 
 from __future__ import annotations
 
@@ -9,34 +9,40 @@ import numpy as np
 
 from symopt.optim import errors
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_decay, check_rate
+from symopt.optim.options import check_decay, check_positive, check_rate
 from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import Maths, RuleState, Value, advance_curved, begin_curved
 from symopt.optim.schedules import ScheduleLike
+from symopt.optim.stochastic.adam import RELATIVE, AdamMemory, normalized
 
 _GROWTH = 1.2  # of a rate that the drift says nothing about
 
 
 class SecondOrderAdamMemory(NamedTuple):
     gains: Value  # the rates η, in units of the first one
+    direction: Value  # Adam's, of the last step
     mean: Value  # the average of the gradients
+    square: Value  # that of their squares
     drift: Value  # that of the products
-    # What the same averages of ones have come to, two numbers.
+    # What the same averages of ones have come to, three numbers.
     mean_weight: Value
+    square_weight: Value
     drift_weight: Value
 
 
 @dataclass(frozen=True, slots=True)
 class SecondOrderAdam:
-    """w ← w − η ĝ, with ĝ the average of the gradients as in Adam and a rate for each weight.
+    """w ← w − η d, with Adam's direction d = ĝ/(√v̂ + ε) and a rate for each weight.
 
-    A step changes the gradient by −H (η ĝ), whose average, freed of its start at zero as in Adam,
-    is the drift. Where it agrees in sign with ĝ, ĝ/drift is the number of such steps to a zero
-    gradient, and η ← η clip(ĝ/drift, ½, 2); elsewhere η ← 1.2 η. Rates stay between `lowest` and
-    `highest` times the first one, with which all of them begin; its schedule acts on all.
+    Such a step changes the gradient by −H (η d), and the drift is the average of H (η d), freed of
+    its start at zero as Adam's averages ĝ and v̂ are. Where it agrees in sign with ĝ, ĝ/drift is
+    the number of such steps to a zero gradient, and η ← η clip(ĝ/drift, ½, 2); elsewhere
+    η ← 1.2 η. Rates stay between `lowest` and `highest` times the first one, with which all of
+    them begin; its schedule acts on all. Without a `rate` it is as in Adam.
 
     The idea is a speculation in McAllester, TTIC 31230 (2017, 2018), which leaves the rule open.
-    What is done about signs and limits is our completion, not a published method.
+    What is done about signs and limits is our completion, not a published method; so is dividing
+    the step by √v̂ but not the ĝ of the ratio, both sides of which are then gradients.
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.HVP
@@ -46,20 +52,23 @@ class SecondOrderAdam:
     rate: float | None = None
     schedule: ScheduleLike = "constant"
     beta1: float = 0.9
-    beta2: float = 0.9
+    beta2: float = 0.999
+    beta3: float = 0.9  # of the drift
+    eps: float = 1e-8
     lowest: float = 1e-3
-    highest: float = 1e3
+    highest: float = 10.0
 
     def __post_init__(self) -> None:
         check_rate("second-order-adam", self.rate, self.schedule)
-        check_decay("second-order-adam", beta1=self.beta1, beta2=self.beta2)
+        check_decay("second-order-adam", beta1=self.beta1, beta2=self.beta2, beta3=self.beta3)
+        check_positive("second-order-adam", eps=self.eps)
         if not 0 < self.lowest <= 1:
             raise errors.bad_option("second-order-adam", "lowest", self.lowest, "in (0, 1]")
         if not self.highest >= 1:
             raise errors.bad_option("second-order-adam", "highest", self.highest, "at least 1")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> RuleState[SecondOrderAdamMemory]:
-        return begin_curved(self, problem, x)
+        return begin_curved(self, problem, x, relative=RELATIVE)
 
     def step(
         self, problem: Problem, state: RuleState[SecondOrderAdamMemory]
@@ -68,16 +77,33 @@ class SecondOrderAdam:
 
     def memory(self, gradient: Vector, rate: float) -> SecondOrderAdamMemory:
         zeros = np.zeros_like(gradient)
-        return SecondOrderAdamMemory(np.ones_like(gradient), zeros, zeros, 0.0, 0.0)
+        ones = np.ones_like(gradient)
+        return SecondOrderAdamMemory(ones, zeros, zeros, zeros, zeros, 0.0, 0.0, 0.0)
 
     def direction(
         self, maths: Maths, gradient: Value, memory: SecondOrderAdamMemory, rate: Value
     ) -> tuple[Value, SecondOrderAdamMemory]:
-        """η ĝ with the rates of the last step, and the memory with the new average in it."""
-        mean = self.beta1 * memory.mean + (1 - self.beta1) * gradient
-        weight = self.beta1 * memory.mean_weight + (1 - self.beta1)
-        kept = memory._replace(mean=mean, mean_weight=weight)
-        return rate * memory.gains * (mean / weight), kept
+        """η d with the rates of the last step, and the memory with the new averages in it."""
+        before = AdamMemory(
+            memory.mean, memory.square, 0.0, memory.mean_weight, memory.square_weight
+        )
+        direction, after = normalized(
+            maths,
+            gradient,
+            before,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            eps=self.eps,
+            amsgrad=False,
+        )
+        kept = memory._replace(
+            direction=direction,
+            mean=after.mean,
+            square=after.square,
+            mean_weight=after.mean_weight,
+            square_weight=after.square_weight,
+        )
+        return rate * memory.gains * direction, kept
 
     def curvature(self, problem: Problem, x: Vector, direction: Vector) -> Vector:
         return problem.hvp(x, direction)
@@ -91,18 +117,17 @@ class SecondOrderAdam:
         rate: Value,
         product: Value,
     ) -> tuple[Value, SecondOrderAdamMemory]:
-        drift = self.beta2 * memory.drift + (1 - self.beta2) * product
-        weight = self.beta2 * memory.drift_weight + (1 - self.beta2)
-        ahead = memory.mean / memory.mean_weight  # ĝ
-        change = drift / weight
-        agree = maths.maximum(maths.sign(ahead) * maths.sign(change), 0)  # 1 or 0
+        drift = self.beta3 * memory.drift + (1 - self.beta3) * product
+        weight = self.beta3 * memory.drift_weight + (1 - self.beta3)
+        average, change = memory.mean / memory.mean_weight, drift / weight
+        agree = maths.maximum(maths.sign(average) * maths.sign(change), 0)  # 1 or 0
         # Where they disagree, the ratio is not used, and shall not be one to zero.
-        ratio = ahead / (agree * change + (1 - agree))
+        ratio = average / (agree * change + (1 - agree))
         clipped = maths.minimum(maths.maximum(ratio, 0.5), 2)
         grown = memory.gains * (agree * clipped + (1 - agree) * _GROWTH)
         gains = maths.minimum(maths.maximum(grown, self.lowest), self.highest)
         kept = memory._replace(gains=gains, drift=drift, drift_weight=weight)
-        return -rate * gains * ahead, kept
+        return -rate * gains * memory.direction, kept
 
 
 METHOD = Method(

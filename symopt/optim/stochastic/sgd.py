@@ -48,7 +48,8 @@ class SGD:
             raise errors.bad_option("sgd", "nesterov", True, "False without momentum")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> RuleState[SGDMemory]:
-        return begin(self, problem, x)
+        # The steps of a momentum add up to 1/(1 − β) of one, and so does their noise.
+        return begin(self, problem, x, share=1 - self.momentum)
 
     def step(self, problem: Problem, state: RuleState[SGDMemory]) -> RuleState[SGDMemory]:
         return advance(self, problem, state)

@@ -17,7 +17,7 @@ class Coupled:
     matrix: scipy.sparse.csr_array
     names: tuple[str, ...]
 
-    def system(self, rng, damping=0.1):
+    def system(self, damping=0.1):
         scale = 1 / np.sqrt(self.matrix.diagonal())
         return ScaledMatrix(self.matrix, scale, np.full(len(scale), damping))
 

@@ -1,0 +1,1 @@
+"""Minimization over discrete states: permutations and strings of bits."""

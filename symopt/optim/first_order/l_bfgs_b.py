@@ -1,0 +1,127 @@
+"""L-BFGS-B: the limited-memory quasi-Newton method for bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from symopt.optim import errors
+from symopt.optim.bounds import Box, box_of
+from symopt.optim.first_order.cauchy_point import cauchy_point, compact, subspace_step
+from symopt.optim.first_order.l_bfgs import first_memory
+from symopt.optim.first_order.limited_memory import Memory
+from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
+from symopt.optim.searches.choice import WolfeSearch, check_conditions, check_search, search
+from symopt.optim.searches.verdict import at_noise_floor
+
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LBFGSBState:
+    point: Point
+    memory: Memory  # in units of the sizes
+    sizes: Vector  # typical sizes of the parameters
+    outcome: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LBFGSB:
+    """L-BFGS for bounds: the model's minimum in the box, then a search on the way there.
+
+    The quadratic model is that of L-BFGS, in its compact form. Its minimum along the projected
+    gradient (the generalized Cauchy point) says which bounds hold; among the other entries the
+    model is minimized, and projected onto the box (Morales and Nocedal 2011; or, where that
+    would not descend, cut at the first bound).
+    """
+
+    needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=_EPSILON, value=_EPSILON)
+    max_iter: ClassVar[int] = 10_000
+
+    memory: int = 20
+    scaled: bool = True
+    search: WolfeSearch = "more-thuente"
+    decrease: float = 1e-4
+    curvature: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not self.memory >= 1:
+            raise errors.bad_option("l-bfgs-b", "memory", self.memory, "at least 1")
+        check_search("l-bfgs-b", self.search, armijo=False)
+        check_conditions("l-bfgs-b", self.decrease, self.curvature)
+
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> LBFGSBState:
+        point, box = evaluate(problem, x), box_of(problem)
+        sizes = typical_sizes(problem, x) if self.scaled else np.ones_like(x)
+        memory = first_memory(sizes * box.projected(x, point.gradient))
+        return LBFGSBState(point, memory, sizes)
+
+    def step(self, problem: Problem, state: LBFGSBState) -> LBFGSBState:
+        box, point, sizes = box_of(problem), state.point, state.sizes
+        direction = _direction(state, box)
+        if not float(point.gradient @ direction) < 0:
+            return _restarted(state, box, direction)
+        trial = search(
+            self.search,
+            problem,
+            box,
+            point,
+            direction,
+            1.0,
+            decrease=self.decrease,
+            curvature=self.curvature,
+        )
+        if trial is None:
+            return _restarted(state, box, direction)
+        step = (trial.point.x - point.x) / sizes
+        change = (trial.point.gradient - point.gradient) * sizes
+        return LBFGSBState(trial.point, state.memory.after(step, change, self.memory), sizes)
+
+
+def _direction(state: LBFGSBState, box: Box) -> Vector:
+    """From the point to the minimum of the model in the box, or nearly so."""
+    sizes, gradient = state.sizes, state.sizes * state.point.gradient
+    down, up = box.reach(state.point.x)
+    down, up = down / sizes, up / sizes
+    # The model's minimum, where that is in the box: the same as below with less rounding.
+    newton = state.memory.newton_step(gradient)
+    if bool((np.clip(newton, -down, up) == newton).all()):
+        return sizes * newton
+    hessian = compact(state.memory, len(sizes))
+    cauchy = cauchy_point(gradient, down, up, hessian)
+    further = subspace_step(gradient, cauchy, hessian)
+    projected = np.clip(cauchy.step + further, -down, up)
+    if float(gradient @ projected) < 0:
+        return sizes * projected
+    return sizes * (cauchy.step + _part_inside(cauchy.step, further, down, up) * further)
+
+
+def _part_inside(step: Vector, further: Vector, down: Vector, up: Vector) -> float:
+    """How much of what is added to a step stays in the box; at most all of it."""
+    room = np.where(further < 0, down + step, up - step)
+    moving = further != 0
+    return float(np.min(room[moving] / np.abs(further[moving]), initial=1.0))
+
+
+def _restarted(state: LBFGSBState, box: Box, direction: Vector) -> LBFGSBState:
+    """The same point after a direction failed: without memory, or the end."""
+    point, sizes = state.point, state.sizes
+    if at_noise_floor(point, direction, sizes):
+        return replace(state, outcome=Status.PRECISION)
+    if not state.memory.pairs:
+        return replace(state, outcome=Status.STALLED)
+    return replace(state, memory=first_memory(sizes * box.projected(point.x, point.gradient)))
+
+
+METHOD = Method(
+    name="l-bfgs-b",
+    family="quasi-Newton",
+    order=1,
+    optimizer=LBFGSB,
+    source="Byrd, Lu, Nocedal and Zhu, SIAM J. Sci. Comput. 16 (1995) 1190",
+    bounds=True,
+)

@@ -1,0 +1,30 @@
+"""What it means that a search finds nothing: the noise floor, or a wall."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symopt.optim.optimizer import Status
+from symopt.optim.problem import Point, Vector
+
+_EPSILON = float(np.finfo(np.float64).eps)
+# This is the noise floor if the step promises at most this fraction of the objective (1e-5
+# sqrt(dof) standard errors), or moves no parameter by more than that fraction of its size (an
+# objective near zero, whose relative rounding is large).
+_NEAR_DECREASE = 1e-10
+_NEAR_STEP = 1e-7
+
+
+def at_noise_floor(point: Point, step: Vector, sizes: Vector) -> bool:
+    """Whether the step that should have lowered the objective was about rounding only."""
+    promised = -float(point.gradient @ step)
+    known = np.maximum(np.abs(point.x), _EPSILON * sizes)
+    if not promised > 0:
+        return False
+    near = promised <= _NEAR_DECREASE * abs(point.value)
+    return near or bool((np.abs(step) <= _NEAR_STEP * known).all())
+
+
+def verdict(point: Point, step: Vector, sizes: Vector) -> Status:
+    """How a run ends where no step lowers the objective, not even down the gradient."""
+    return Status.PRECISION if at_noise_floor(point, step, sizes) else Status.STALLED
