@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from symopt.lambdified.lambdify import lambdify
     from symopt.model import Model, load, parse
     from symopt.optim import iterate, methods, minimize, objective, race
+    from symopt.optim.discrete import minimize_discrete
     from symopt.problem import Problem
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ _LAZY = {
     "iterate": "symopt.optim",
     "methods": "symopt.optim",
     "minimize": "symopt.optim",
+    "minimize_discrete": "symopt.optim.discrete",
     "objective": "symopt.optim",
     "race": "symopt.optim",
 }
@@ -79,6 +81,7 @@ __all__ = [
     "load",
     "methods",
     "minimize",
+    "minimize_discrete",
     "objective",
     "parse",
     "race",

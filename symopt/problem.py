@@ -330,9 +330,13 @@ class Problem:
         """
         return self._calls.sparse("gauss_newton_sparse", p, None, wrt, out)
 
-    @cached_property
+    @property
     def gauss_newton_entries(self) -> int:
         """How many entries the Gauss-Newton matrix can have other than 0, without computing it."""
+        return self._gauss_newton_entries
+
+    @cached_property
+    def _gauss_newton_entries(self) -> int:
         return self._calls.gauss_newton_entries()
 
     def gnvp(self, p: Any, v: Any, *, wrt: Wrt = None, out: Out = None) -> Vector:

@@ -70,8 +70,8 @@ class AutomaticState:
         return self.inner.outcome
 
     @property
-    def remark(self) -> str | None:
-        return self.inner.remark if isinstance(self.inner, Remarked) else None
+    def remark(self) -> str:
+        return self.inner.remark if isinstance(self.inner, Remarked) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,18 @@ from symopt.optim.derivative_free import (
     spsa,
     tabu,
 )
-from symopt.optim.first_order import bfgs, gradient_descent, momentum, nesterov
+from symopt.optim.first_order import (
+    bfgs,
+    conjugate_gradients,
+    coordinate_descent,
+    gradient_descent,
+    l_bfgs,
+    l_bfgs_b,
+    momentum,
+    nesterov,
+    preconditioned_descent,
+    steepest_descent,
+)
 from symopt.optim.least_squares import gauss_newton, levenberg_marquardt
 from symopt.optim.optimizer import Method, Optimizer
 from symopt.optim.second_order import (
@@ -57,10 +68,16 @@ METHODS: tuple[Method, ...] = (
     genetic.METHOD,
     ant_colony.METHOD,
     tabu.METHOD,
+    coordinate_descent.METHOD,
     gradient_descent.METHOD,
+    steepest_descent.METHOD,
+    preconditioned_descent.METHOD,
     momentum.METHOD,
     nesterov.METHOD,
+    *conjugate_gradients.METHODS,
     bfgs.METHOD,
+    l_bfgs.METHOD,
+    l_bfgs_b.METHOD,
     newton.METHOD,
     trust_region.METHOD,
     newton_krylov.METHOD,

@@ -86,8 +86,9 @@ def table() -> str:
 
 TEXT = """# Methods without derivatives: value reached per budget
 
-The lowest value met within {budgets} evaluations, by default settings: functions of five unknowns
-whose minimum is 0, the median of {seeds} seeds. Made by `python -m tests.benchmarks.derivative_free`.
+The lowest value met within {budgets} evaluations, by default settings: functions of
+five unknowns whose minimum is 0, the median of {seeds} seeds. Made by
+`python -m tests.benchmarks.derivative_free`.
 
 {table}
 

@@ -100,6 +100,7 @@ MAKERS: dict[str, Callable[[], Made]] = {
     **{
         f"examples/{path.parent.name}/{path.stem}": functools.partial(_example, path)
         for path in sorted(EXAMPLES.rglob("*.sym"))
+        if "reproductions" not in path.parts  # small ones, whose data their scripts make
     },
     **{f"good/{p.stem}": functools.partial(_good, p) for p in sorted(GOOD.glob("*.sym"))},
     **{f"small/{name}": functools.partial(_small, name) for name in PROGRAMS},

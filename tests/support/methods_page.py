@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "methods.md"
 _HEAD = """# Methods
 
 Made by `make docs` from the records and settings of the methods themselves; a test fails when this
-page is behind them. [Choosing an optimizer](../choosing-an-optimizer.md) says what is good for what.
+page is behind them. [Choosing an optimizer](../choosing-an-optimizer.md) says what suits what.
 
 Every method minimizes any model, and plain Python functions that provide what it needs. *Batches*
 are for methods that take 32 samples a step by default where a problem has more; any other method

@@ -65,17 +65,20 @@ class DeltaBarDelta:
         rate = first_rate(problem, point) if self.rate is None else self.rate
         increase = 0.2 * rate if self.kappa is None else self.kappa
         rates = np.full_like(x, rate)
-        ahead = box_of(problem).move(x, -rates * point.gradient)
-        return DeltaBarDeltaState(point, ahead, (1 - self.theta) * point.gradient, rates, increase)
+        box = box_of(problem)
+        slopes = box.projected(x, point.gradient)
+        ahead = box.move(x, -rates * slopes)
+        return DeltaBarDeltaState(point, ahead, (1 - self.theta) * slopes, rates, increase)
 
     def step(self, problem: Problem, state: DeltaBarDeltaState) -> DeltaBarDeltaState:
-        point = evaluate(problem, state.ahead)
-        agrees = agreement(point.gradient, state.trend)
+        point, box = evaluate(problem, state.ahead), box_of(problem)
+        slopes = box.projected(point.x, point.gradient)  # 0 where held: rates do not grow there
+        agrees = agreement(slopes, state.trend)
         change = np.where(agrees < 0, -self.phi * state.rates, 0.0)
         rates = state.rates + np.where(agrees > 0, state.increase, change)
-        trend = (1 - self.theta) * point.gradient + self.theta * state.trend
-        ahead = box_of(problem).move(point.x, -rates * point.gradient)
-        outcome = resting(point.x, ahead, point.gradient)
+        trend = (1 - self.theta) * slopes + self.theta * state.trend
+        ahead = box.move(point.x, -rates * slopes)
+        outcome = resting(point.x, ahead, slopes)
         return DeltaBarDeltaState(point, ahead, trend, rates, state.increase, outcome)
 
 

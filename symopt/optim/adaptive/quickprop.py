@@ -55,9 +55,12 @@ class Quickprop:
 
     def step(self, problem: Problem, state: QuickpropState) -> QuickpropState:
         point = evaluate(problem, state.ahead)
-        step = self._step(point.x - state.point.x, state.point.gradient, point.gradient, state.rate)
-        ahead = box_of(problem).move(point.x, step)
-        return QuickpropState(point, ahead, state.rate, resting(point.x, ahead, point.gradient))
+        last, box = state.point, box_of(problem)
+        before = box.projected(last.x, last.gradient)
+        slopes = box.projected(point.x, point.gradient)
+        step = self._step(point.x - last.x, before, slopes, state.rate)
+        ahead = box.move(point.x, step)
+        return QuickpropState(point, ahead, state.rate, resting(point.x, ahead, slopes))
 
     def _step(self, last: Vector, before: Vector, slope: Vector, rate: float) -> Vector:
         downhill = -np.sign(last)  # times a slope: whether it still falls that way

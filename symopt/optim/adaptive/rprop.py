@@ -78,29 +78,32 @@ class Rprop:
             raise _bad("first", self.first, "positive, from `least` to `most`")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> RpropState:
-        point = evaluate(problem, x)
+        point, box = evaluate(problem, x), box_of(problem)
         units = first_sizes(problem, point) if self.scaled else np.ones_like(x)
-        sizes, remembered = self.first * units, point.gradient
-        ahead = box_of(problem).move(x, -np.sign(remembered) * sizes)
+        sizes, remembered = self.first * units, box.projected(x, point.gradient)
+        ahead = box.move(x, -np.sign(remembered) * sizes)
         return RpropState(point, ahead, point.x, remembered, sizes, units)
 
     def step(self, problem: Problem, state: RpropState) -> RpropState:
-        point, units = evaluate(problem, state.ahead), state.units
-        agrees = agreement(point.gradient, state.remembered)
+        point, box, units = evaluate(problem, state.ahead), box_of(problem), state.units
+        slopes = box.projected(point.x, point.gradient)  # 0 where held: sizes do not grow there
+        agrees = agreement(slopes, state.remembered)
         factor = np.where(agrees > 0, self.growth, np.where(agrees < 0, self.shrink, 1.0))
         sizes = np.clip(factor * state.sizes, self.least * units, self.most * units)
         changed = agrees < 0
         if self.variant == "irprop-":
-            base, remembered = point.x, np.where(changed, 0.0, point.gradient)
+            base, remembered = point.x, np.where(changed, 0.0, slopes)
         else:
             base = np.where(changed, state.base, point.x)
-            # Where nothing moved, be it at a bound, the place is the one of both derivatives.
-            moved = (state.sizes > self.least * units) & (point.x != state.base)
-            remembered = np.where(changed & moved, state.remembered, point.gradient)
-        ahead = box_of(problem).move(base, -np.sign(remembered) * sizes)
-        small = float(np.mean(sizes / units)) <= 2 * self.least
+            far = state.sizes > self.least * units
+            remembered = np.where(changed & far, state.remembered, slopes)
+        ahead = box.move(base, -np.sign(remembered) * sizes)
+        free = slopes != 0
+        small = float(np.sum((sizes / units)[free])) <= 2 * self.least * np.count_nonzero(free)
         settled = state.settled + 1 if small else 0
-        outcome = Status.STEP if settled >= _PATIENCE else resting(point.x, ahead, remembered)
+        outcome = Status.STEP if settled >= _PATIENCE else None
+        if not changed.any():  # which may rest for a step only
+            outcome = outcome or resting(point.x, ahead, remembered)
         return RpropState(point, ahead, base, remembered, sizes, units, settled, outcome)
 
 

@@ -67,26 +67,28 @@ class SilvaAlmeida:
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> SilvaAlmeidaState:
         point = evaluate(problem, x)
         rate = first_rate(problem, point) if self.rate is None else self.rate
-        ahead = box_of(problem).move(x, -rate * point.gradient)
-        rates = np.full_like(x, rate)
-        return SilvaAlmeidaState(point, ahead, point, rates, point.gradient)
+        box, rates = box_of(problem), np.full_like(x, rate)
+        slopes = box.projected(x, point.gradient)
+        return SilvaAlmeidaState(point, box.move(x, -rates * slopes), point, rates, slopes)
 
     def step(self, problem: Problem, state: SilvaAlmeidaState) -> SilvaAlmeidaState:
-        point, base = evaluate(problem, state.ahead), state.base
-        agrees = agreement(point.gradient, base.gradient)
+        point, base, box = evaluate(problem, state.ahead), state.base, box_of(problem)
+        before = box.projected(base.x, base.gradient)
+        slopes = box.projected(point.x, point.gradient)  # 0 where held: rates do not grow there
+        agrees = agreement(slopes, before)
         rates = np.where(agrees < 0, self.d, np.where(agrees > 0, self.u, 1.0)) * state.rates
         if point.value <= base.value + self.tolerance * abs(base.value):
             base, failures = point, 0
-            average = point.gradient + self.momentum * state.average
+            average = slopes + self.momentum * state.average
         else:
-            failures, average = state.failures + 1, base.gradient
+            failures, average = state.failures + 1, before
             # Rates that have grown since the last step would lead even further.
             rates = np.minimum(rates, state.rates)
             if failures > _FAILURES or not point.finite:
                 rates = state.rates / 2
-        ahead = box_of(problem).move(base.x, -rates * average)
+        ahead = box.move(base.x, -rates * average)
         shown = point if point.finite else state.point
-        outcome = resting(base.x, ahead, base.gradient)
+        outcome = resting(base.x, ahead, average)
         return SilvaAlmeidaState(shown, ahead, base, rates, average, failures, outcome)
 
 

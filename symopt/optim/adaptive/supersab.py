@@ -67,21 +67,23 @@ class SuperSAB:
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> SuperSABState:
         point = evaluate(problem, x)
         rate = first_rate(problem, point) if self.rate is None else self.rate
-        ahead = box_of(problem).move(x, -rate * point.gradient)
-        rates = np.full_like(x, rate)
-        return SuperSABState(point, ahead, point.gradient, rates, rate, ahead - x)
+        box, rates = box_of(problem), np.full_like(x, rate)
+        slopes = box.projected(x, point.gradient)
+        ahead = box.move(x, -rates * slopes)
+        return SuperSABState(point, ahead, slopes, rates, rate, ahead - x)
 
     def step(self, problem: Problem, state: SuperSABState) -> SuperSABState:
-        point = evaluate(problem, state.ahead)
-        agrees = agreement(point.gradient, state.remembered)
+        point, box = evaluate(problem, state.ahead), box_of(problem)
+        slopes = box.projected(point.x, point.gradient)  # 0 where held: rates do not grow there
+        agrees = agreement(slopes, state.remembered)
         changed = agrees < 0
         factor = np.where(agrees > 0, self.growth, np.where(changed, self.shrink, 1.0))
         rates = np.minimum(factor * state.rates, self.most * state.first)
-        step = self.momentum * state.velocity - rates * point.gradient
-        ahead = box_of(problem).move(point.x, np.where(changed, -state.velocity, step))
-        remembered = np.where(changed, 0.0, point.gradient)
+        step = self.momentum * state.velocity - rates * slopes
+        ahead = box.move(point.x, np.where(changed, -state.velocity, step))
+        remembered = np.where(changed, 0.0, slopes)
         velocity = np.where(changed, 0.0, ahead - point.x)
-        outcome = resting(point.x, ahead, point.gradient)
+        outcome = None if changed.any() else resting(point.x, ahead, slopes)
         return SuperSABState(point, ahead, remembered, rates, state.first, velocity, outcome)
 
 

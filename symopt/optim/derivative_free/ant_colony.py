@@ -69,7 +69,7 @@ class AntColony:
         offsets = chance.generator().normal(size=(self.archive - 1, len(x))) * spread
         places = reflected(box_of(problem), point.x, point.x + offsets)
         archive = with_start(point, evaluated(problem, places))
-        return AntColonyState(archive.improved(point), archive, spread, chance.following)
+        return AntColonyState(point, archive, spread, chance.following)
 
     def step(self, problem: Problem, state: AntColonyState) -> AntColonyState:
         generator, archive = state.chance.generator(), state.archive

@@ -78,7 +78,7 @@ class Genetic:
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> GeneticState:
         point, spread, chance = evaluate_value(problem, x), initial_spread(problem, x), Chance(seed)
         pool = self._population(problem, point, spread, chance.generator())
-        return GeneticState(pool.improved(point), pool, spread, chance.following)
+        return GeneticState(point, pool, spread, chance.following)
 
     def step(self, problem: Problem, state: GeneticState) -> GeneticState:
         generator, pool = state.chance.generator(), state.pool

@@ -68,7 +68,7 @@ class NelderMead:
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> NelderMeadState:
         point, spread = evaluate_value(problem, x), initial_spread(problem, x)
         simplex = _simplex(problem, point, self.edge * spread)
-        return NelderMeadState(simplex.improved(point), simplex, spread, 0, Rounds())
+        return NelderMeadState(point, simplex, spread, 0, Rounds())
 
     def step(self, problem: Problem, state: NelderMeadState) -> NelderMeadState:
         if self._finished(state):

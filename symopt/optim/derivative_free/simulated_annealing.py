@@ -117,7 +117,8 @@ class SimulatedAnnealing:
 def _moved(box: Box, x: Vector, entry: int, length: float) -> Vector:
     place = x.copy()
     place[entry] += length
-    return reflected(box, x, place)
+    within = box.lower[entry] < place[entry] < box.upper[entry]
+    return place if within else reflected(box, x, place)
 
 
 def _adjusted(steps: Vector, ratios: Vector) -> Vector:

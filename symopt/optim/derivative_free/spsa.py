@@ -181,7 +181,7 @@ def _pairs(box: Box, x: Vector, widths: Vector, signs: Matrix) -> Matrix:
         x = np.minimum(np.maximum(x, low), high)
     steps: Matrix = widths * signs
     places: Matrix = np.vstack((x + steps, x - steps))
-    return inside(box, box.project(x), places)
+    return places if box.unbounded else inside(box, box.project(x), places)
 
 
 METHOD = Method(

@@ -60,7 +60,7 @@ class DiscreteGenetic:
         ]
         first = problem.at(start)
         pool = _distinct(first, [problem.at(other) for other in others])
-        return DiscreteGeneticState(_best(pool, first), pool, 0, chance.following)
+        return DiscreteGeneticState(first, pool, 0, chance.following)
 
     def step(self, problem: DiscreteProblem, state: DiscreteGeneticState) -> DiscreteGeneticState:
         generator, pool = state.chance.generator(), state.pool

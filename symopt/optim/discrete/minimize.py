@@ -167,7 +167,9 @@ def _result(
     from scipy.optimize import OptimizeResult  # pyright: ignore[reportMissingTypeStubs]: has none
 
     # Costs along a run are sums of changes, and their rounding; this one is not.
-    value = float(problem.cost(best.state.copy())) if status is not Status.RAISED else None
+    # Where the cost has just failed, it is not asked again.
+    failed = status in (Status.RAISED, Status.INTERRUPTED)
+    value = None if failed else float(problem.cost(best.state.copy()))
     return OptimizeResult(
         x=best.state.copy(),
         fun=problem.sign * best.cost if value is None else value,

@@ -31,8 +31,8 @@ class DiscreteTabu:
 
     A move to a new best state is made in any case (aspiration); where all moves are tabu, the best
     of them. By default `length` is half the number of entries of a state. After `patience` steps
-    without a new best state (by default 50 and five for each entry) it goes on from any state, drawn
-    at random; it ends when `restarts` of these in a row found none either.
+    without a new best state (by default 50 and five for each entry) it goes on from any state,
+    drawn at random; it ends when `restarts` of these in a row found none either.
     """
 
     max_iter: ClassVar[int] = 100_000

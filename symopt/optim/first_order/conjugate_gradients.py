@@ -13,7 +13,7 @@ from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
 from symopt.optim.searches.choice import WolfeSearch, check_conditions, check_search, search
 from symopt.optim.searches.line import Trial
-from symopt.optim.searches.verdict import verdict
+from symopt.optim.searches.verdict import is_short, verdict
 
 Formula = Literal["fletcher-reeves", "polak-ribiere", "hestenes-stiefel", "dai-yuan", "hager-zhang"]
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -29,6 +29,7 @@ class ConjugateGradientsState:
     direction: Vector  # of the next step
     first: float  # the length with which its search begins
     sizes: Vector  # typical sizes of the parameters
+    moved: Vector  # the last step
     count: int = 0  # steps since the direction was the gradient's
     outcome: Status | None = None
 
@@ -72,7 +73,8 @@ class ConjugateGradients:
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> ConjugateGradientsState:
         point, sizes = evaluate(problem, x), typical_sizes(problem, x)
         first = first_length(point, sizes)
-        return ConjugateGradientsState(point, -point.gradient, first, sizes)
+        nowhere = np.full_like(x, np.inf)
+        return ConjugateGradientsState(point, -point.gradient, first, sizes, nowhere)
 
     def step(self, problem: Problem, state: ConjugateGradientsState) -> ConjugateGradientsState:
         point, direction = state.point, state.direction
@@ -104,14 +106,16 @@ class ConjugateGradients:
         else:
             count = 0
         first = _following_length(state, trial, direction)
-        return ConjugateGradientsState(new, direction, first, state.sizes, count)
+        return ConjugateGradientsState(new, direction, first, state.sizes, new.x - old.x, count)
 
     def _after_failure(self, state: ConjugateGradientsState) -> ConjugateGradientsState:
         """Down the gradient, or the end."""
         point = state.point
         if state.count == 0:
-            status = verdict(point, state.first * state.direction, state.sizes)
-            return replace(state, outcome=status)
+            if is_short(point, state.moved, state.sizes):
+                return replace(state, outcome=Status.PRECISION)
+            step = state.first * state.direction
+            return replace(state, outcome=verdict(point, step, state.sizes))
         size = state.first * float(np.linalg.norm(state.direction))
         first = size / float(np.linalg.norm(point.gradient))
         return replace(state, direction=-point.gradient, first=first, count=0)

@@ -10,7 +10,9 @@ import numpy as np
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_rate
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
+from symopt.optim.schedules import Constant, Pace, ScheduleLike, schedule_of
 from symopt.optim.searches.backtracking import backtrack
 from symopt.optim.searches.line import Trial, along
 from symopt.optim.searches.wolfe import strong_wolfe
@@ -22,6 +24,7 @@ _ROUNDING = 64 * float(np.finfo(np.float64).eps)
 class GradientDescentState:
     point: Point
     length: float  # the last step length, where the next search begins
+    pace: Pace | None  # the rate of fixed steps
     outcome: Status | None = None
 
 
@@ -29,9 +32,9 @@ class GradientDescentState:
 class GradientDescent:
     """x -= t * gradient, projected onto the bounds.
 
-    `rate` fixes t, whatever happens to the objective. Without it t is searched for: "armijo" halves
-    it until the objective falls enough and tries twice the last one next; "strong-wolfe" also
-    asks for a flat slope.
+    `rate` fixes t, whatever happens to the objective, and `schedule` says how it goes on from
+    there. Without a rate t is searched for: "armijo" halves it until the objective falls enough
+    and tries twice the last one next; "strong-wolfe" also asks for a flat slope.
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
@@ -39,13 +42,16 @@ class GradientDescent:
     max_iter: ClassVar[int] = 10_000
 
     rate: float | None = None
+    schedule: ScheduleLike = "constant"
     search: Literal["armijo", "strong-wolfe"] = "armijo"
     decrease: float = 1e-4
 
     def __post_init__(self) -> None:
         name = METHOD_NAME
-        if self.rate is not None and not self.rate > 0:
-            raise errors.bad_option(name, "rate", self.rate, "positive")
+        check_rate(name, self.rate, self.schedule)
+        if self.rate is None and schedule_of(name, self.schedule) != Constant():
+            expected = "'constant' where there is no `rate`"
+            raise errors.bad_option(name, "schedule", self.schedule, expected)
         if self.search not in ("armijo", "strong-wolfe"):
             raise errors.bad_option(name, "search", self.search, "'armijo' or 'strong-wolfe'")
         if not 0 < self.decrease < 0.5:
@@ -53,18 +59,22 @@ class GradientDescent:
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> GradientDescentState:
         point = evaluate(problem, x)
-        return GradientDescentState(point, _first_length(point))
+        if self.rate is None:
+            return GradientDescentState(point, _first_length(point), None)
+        pace = Pace(self.rate, schedule_of(METHOD_NAME, self.schedule))
+        return GradientDescentState(point, self.rate, pace)
 
     def step(self, problem: Problem, state: GradientDescentState) -> GradientDescentState:
         box, point = box_of(problem), state.point
-        if self.rate is not None:
-            reached = evaluate(problem, box.move(point.x, -self.rate * point.gradient))
-            stuck = np.array_equal(reached.x, point.x)
-            return GradientDescentState(reached, self.rate, Status.STALLED if stuck else None)
+        if state.pace is not None:
+            rate = state.pace.rate
+            reached = evaluate(problem, box.move(point.x, -rate * point.gradient))
+            stuck = Status.STALLED if np.array_equal(reached.x, point.x) else None
+            return GradientDescentState(reached, rate, state.pace.following, stuck)
         trial = self._search(problem, box, state)
         if trial is None:
             return replace(state, outcome=_verdict(box, state))
-        return GradientDescentState(trial.point, trial.length)
+        return replace(state, point=trial.point, length=trial.length)
 
     def _search(self, problem: Problem, box: Box, state: GradientDescentState) -> Trial | None:
         point = state.point

@@ -91,13 +91,22 @@ def _direction(state: LBFGSBState, box: Box) -> Vector:
     newton = state.memory.newton_step(gradient)
     if bool((np.clip(newton, -down, up) == newton).all()):
         return sizes * newton
-    hessian = compact(state.memory, len(sizes))
+    try:
+        inside = _model_step(state.memory, gradient, down, up)
+    except np.linalg.LinAlgError:  # pairs that all but repeat one another
+        inside = _model_step(Memory((), state.memory.scale), gradient, down, up)
+    return sizes * inside
+
+
+def _model_step(memory: Memory, gradient: Vector, down: Vector, up: Vector) -> Vector:
+    """To the Cauchy point, and on to the minimum of the model among the free entries."""
+    hessian = compact(memory, len(gradient))
     cauchy = cauchy_point(gradient, down, up, hessian)
     further = subspace_step(gradient, cauchy, hessian)
     projected = np.clip(cauchy.step + further, -down, up)
     if float(gradient @ projected) < 0:
-        return sizes * projected
-    return sizes * (cauchy.step + _part_inside(cauchy.step, further, down, up) * further)
+        return projected
+    return cauchy.step + _part_inside(cauchy.step, further, down, up) * further
 
 
 def _part_inside(step: Vector, further: Vector, down: Vector, up: Vector) -> float:

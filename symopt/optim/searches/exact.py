@@ -34,8 +34,10 @@ def exact(
         if lower and (abs(trial.slope) <= flat or (trial.slope < 0 and length >= longest)):
             return trial
         if trial.finite and trial.slope > 0:
-            found = _level(at, low, trial, flat, max_trials - count)
-            return found if found.value <= start.value + noise else progress(start, low)
+            trial = _level(at, low, trial, flat, max_trials - count)
+            if trial.value <= low.value + noise:
+                return trial
+            lower = False
         if lower:
             before, low = low, trial
         else:  # beyond a hill or a wall; the minimum is in front of it

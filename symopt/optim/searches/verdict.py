@@ -18,11 +18,15 @@ _NEAR_STEP = 1e-7
 def at_noise_floor(point: Point, step: Vector, sizes: Vector) -> bool:
     """Whether the step that should have lowered the objective was about rounding only."""
     promised = -float(point.gradient @ step)
-    known = np.maximum(np.abs(point.x), _EPSILON * sizes)
     if not promised > 0:
         return False
-    near = promised <= _NEAR_DECREASE * abs(point.value)
-    return near or bool((np.abs(step) <= _NEAR_STEP * known).all())
+    return promised <= _NEAR_DECREASE * abs(point.value) or is_short(point, step, sizes)
+
+
+def is_short(point: Point, step: Vector, sizes: Vector) -> bool:
+    """Whether a step moves no parameter by more than a small part of its size."""
+    known = np.maximum(np.abs(point.x), _EPSILON * sizes)
+    return bool((np.abs(step) <= _NEAR_STEP * known).all())
 
 
 def verdict(point: Point, step: Vector, sizes: Vector) -> Status:

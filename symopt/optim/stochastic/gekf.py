@@ -42,8 +42,8 @@ class GEKF:
     information form. G has as low a rank as the samples have outputs, so that P follows by that
     many corrections, O(n²) each. Where the loss curves downward in the outputs, nothing is learnt.
 
-    `noise` is the variance R of the residuals of a sum of squares, which counts as Σ r²/2R; any
-    other objective counts as `noise` times a negative log-likelihood. Without it the objective
+    An objective E is taken for the negative log-likelihood E/noise: of a sum of squares, `noise` is
+    twice the variance R of a residual, and E/noise is Σ r²/2R. Without it the objective
     counts relative to its first value. P begins as (spread D)², with D the sizes of the unknowns,
     judged by the start and a step down from there, and Q = process_noise D². With `forgetting`
     λ below 1 earlier samples count for less and less: the filter follows a moving target, and
@@ -75,8 +75,8 @@ class GEKF:
         point = evaluate(problem, x)
         sizes = first_sizes(problem, point)
         covariance = np.diag((self.spread * sizes) ** 2)
-        weight = self._weight(problem, point)
-        start = GEKFState(point, point.x, covariance, sizes, weight, Chance(seed))
+        noise = (abs(point.value) or 1.0) if self.noise is None else self.noise
+        start = GEKFState(point, point.x, covariance, sizes, 1 / noise, Chance(seed))
         return self._filtered(problem, point, start)
 
     def step(self, problem: Problem, state: GEKFState) -> GEKFState:
@@ -104,11 +104,6 @@ class GEKF:
         if self.process_noise > 0:
             predicted = predicted + np.diag(self.process_noise * sizes**2)
         return predicted
-
-    def _weight(self, problem: Problem, start: Point) -> float:
-        if self.noise is None:
-            return 1 / abs(start.value) if start.value != 0 else 1.0
-        return 1 / (2 * self.noise) if problem.least_squares else 1 / self.noise
 
 
 def _factor(problem: Problem, x: Vector, deviations: Vector, chance: Chance) -> Matrix:

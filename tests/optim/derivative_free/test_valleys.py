@@ -7,7 +7,9 @@ import pytest
 from symopt.optim import METHODS
 from tests.optim.derivative_free.valleys import VALLEYS, check
 
-NAMES = [m.name for m in METHODS if m.family == "derivative-free" and m.name != "coordinate-descent"]
+NAMES = [
+    m.name for m in METHODS if m.family == "derivative-free" and m.name != "coordinate-descent"
+]
 
 
 @pytest.mark.parametrize("valley", VALLEYS, ids=lambda valley: valley.name)
