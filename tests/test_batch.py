@@ -344,3 +344,20 @@ def test_entries_that_ranges_do_not_tell_of_are_looked_at():
     assert problem.batch_of(t=[1], y=[1.0]).value(problem.x0) == 0
     with pytest.raises(symopt.SymoptError):
         problem.batch_of(t=[2], y=[1.0])
+
+
+def test_a_recurrence_over_other_index_arrays_takes_no_binding_either(monkeypatch):
+    """A tree of bones is no sample: what comes before what in it stays as it was."""
+    model = symopt.parse(
+        "data parent[k] in k, weight[n, k], y[n]\n"
+        "param a[k] init 1\n"
+        "s[0] = a[0]\n"
+        "s[j] = s[parent[j]] + a[j] for j in range(1, k)\n"
+        "sample n\n"
+        "minimize mean((y[i] - sum(weight[i, j] * s[j] for j))^2 for i)"
+    )
+    parent = np.array([0, 0, 1])
+    problem = model.bind(parent=parent, weight=np.ones((4, 3)), y=np.zeros(4))
+    monkeypatch.setattr(type(model), "_problem", None)
+    batch = problem.batch_of(weight=np.array([[0.0, 0.0, 1.0]]), y=[1.0])
+    assert batch.value(batch.x0) == (1 - 3) ** 2

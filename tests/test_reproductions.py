@@ -92,6 +92,16 @@ def test_the_perceptron_separates_and_backpropagation_does_not() -> None:
     assert not any(o.separates.any() for o in _separated()[1].outcomes if o.rule.program == "unit")
 
 
+def test_small_steps_from_near_zero_lead_to_the_minimum_that_separates() -> None:
+    points = separation.FOUR
+    data = {"X": points.places, "label": points.labels, "copies": points.copies}
+    problem = symopt.load(separation.HERE / "unit.sym").bind(data)
+    for start in 0.1 * np.random.default_rng(2).normal(size=(5, 3)):
+        options = {"rate": 0.1}
+        result = symopt.minimize(problem, "gradient-descent", start, max_iter=500, options=options)
+        assert points.separated(result.x)
+
+
 # ── digits ───────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -146,12 +146,13 @@ class _Loop:
                 return
             serving, following = ahead
             status = following.outcome
-            if following.point is not state.point:
-                step = float(np.linalg.norm(following.point.x - state.point.x))
+            moved = following.point is not state.point
+            if moved or status is None:
+                step = _length(state.point, following.point) if moved else 0.0
                 following, validation = self._measured(serving, following, losses)
                 current = self._iterate(box, current.iteration + 1, following, step, validation)
                 best = current if self._better(current, best) else best
-                if self.run.feed.comparable:
+                if moved and self.run.feed.comparable:
                     unchanged = rules.unchanged(state.point, following.point)
                     settled = settled + 1 if unchanged else 0
                     status = status or rules.between(state.point, following.point)
@@ -236,6 +237,11 @@ class _Loop:
         written = self.run.working.as_written(point)
         seconds = perf_counter() - self.began
         return Iterate(iteration, written, norm, step, seconds, validation, state)
+
+
+def _length(old: Point, new: Point) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.linalg.norm(new.x - old.x))
 
 
 def _paced(state: State, loss: float) -> State:

@@ -55,6 +55,10 @@ class Pool:
         places = np.concatenate((self.places, other.places))
         return ranked(places, np.concatenate((self.values, other.values)))
 
+    def same(self, other: Pool) -> bool:
+        """Whether nothing has come or gone: a candidate that came is lower than one that went."""
+        return np.array_equal(self.values, other.values)
+
     def improved(self, point: Point) -> Point:
         """The best candidate if it is lower than the point, else the point itself."""
         if not self.values[0] < point.value:
@@ -79,9 +83,9 @@ def values_at(problem: Problem, places: Matrix) -> Vector:
     return np.where(np.isfinite(values), values, np.inf)
 
 
-def with_start(point: Point, pool: Pool) -> Pool:
-    """The pool and the start, whose value is known."""
-    return Pool(point.x[None].copy(), np.array([point.value])).joined(pool)
+def lone(point: Point) -> Pool:
+    """The pool of one candidate."""
+    return Pool(point.x[None].copy(), np.array([point.value]))
 
 
 def accepts(change: float, temperature: float, draw: float) -> bool:

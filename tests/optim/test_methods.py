@@ -93,4 +93,4 @@ def test_unknown_names(wrong, suggestion):
 
 
 def test_options_are_the_settings():
-    assert option_names(find_method("lm").optimizer) == ("damping", "factor")
+    assert option_names(find_method("lm").optimizer) == ("radius", "damping", "factor")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,7 @@ def test_partial_sums_agree(schedule, reaches, settles):
     marks = 10 ** np.arange(3, 6)
     factors = np.array([schedule.factor(Progress(count=k)) for k in range(marks[-1])])
     for terms, finite in ((factors, not reaches), (factors**2, settles)):
-        near, far = (terms[a:b].sum() for a, b in zip(marks[:-1], marks[1:], strict=True))
+        near, far = (terms[a:b].sum() for a, b in pairwise(marks))
         assert bool(far < 0.9 * near or far == 0) is finite
 
 

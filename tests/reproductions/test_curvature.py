@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from examples.reproductions.curvature.experiment import measure, report
+from examples.reproductions.curvature.experiment import LENGTHS, MANY, measure, report
+
+# Newton's next point from x, of x⁴/4 − x²/2 and of 1 − exp(−x²/2).
+FIRST_STEPS = {
+    "well": lambda x: 2 * x**3 / (3 * x**2 - 1),
+    "hole": lambda x: x**3 / (x**2 - 1),
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,25 +27,48 @@ def test_newton_contracts_by_one_minus_eta(found):
         assert run.last == pytest.approx(expected**20, rel=1e-6, abs=1e-12)
 
 
-def test_newton_goes_to_a_maximum_where_the_hessian_is_indefinite(found):
-    nearest = found.wells[0]
-    assert nearest.curvature < 0
-    assert nearest.plain == pytest.approx(0, abs=1e-6)
-    for well in found.wells:
-        assert abs(well.modified) == pytest.approx(1, abs=1e-6)
+def test_newton_goes_where_the_formula_says(found):
+    for landing in found.landings:
+        x, f = landing.start, FIRST_STEPS[landing.program]
+        assert landing.first == pytest.approx(f(x), rel=1e-9)
+        if landing.curvature > 0:
+            continue
+        # Uphill: towards the maximum, or away from the minimum.
+        for _ in range(MANY):
+            x = f(x)
+        assert landing.plain == pytest.approx(x, rel=1e-6, abs=1e-9)
+    by_start = {(landing.program, landing.start): landing for landing in found.landings}
+    assert by_start["well", 0.2].plain == pytest.approx(0, abs=1e-9)
+    assert abs(by_start["well", 0.5773].first) > 1000
+    assert by_start["hole", 1.5].plain > 7  # it goes like √2k
+
+
+def test_a_definite_matrix_and_a_search_lead_to_a_minimum(found):
+    for landing in found.landings:
+        minimum = {"well": 1, "hole": 0}[landing.program]
+        assert abs(landing.modified) == pytest.approx(minimum, abs=1e-6)
 
 
 def test_scaling_by_the_root_is_the_inverse_step(found):
     assert found.scaling < 1e-12
 
 
-def test_conjugate_gradients_are_exact_in_n_steps(found):
+def test_conjugate_gradients_are_exact_in_as_many_steps_as_curvatures(found):
     for conjugate in found.conjugate:
-        assert 0 < conjugate.steps <= found.unknowns
+        assert conjugate.before > 1e-3
+        assert conjugate.exact < 1e-10
+        assert conjugate.few < 1e-10
+    # Before that all are the same.
+    before = [conjugate.before for conjugate in found.conjugate]
+    np.testing.assert_allclose(before, before[0], rtol=1e-6)
+
+
+def test_formulas_differ_where_nothing_is_quadratic(found):
     assert len({conjugate.gradients for conjugate in found.conjugate}) > 1
 
 
 def test_the_gauss_newton_matrix_is_the_curvature_of_a_log_loss(found):
+    assert found.matrix < 1e-12
     lm, newton, bfgs, descent = found.losses
     assert lm.iterations <= 12
     assert abs(lm.iterations - newton.iterations) <= 2
@@ -55,9 +84,11 @@ def test_complex_steps_are_exact_to_rounding(found):
 
 
 def test_the_natural_gradient_does_not_mind_coordinates(found):
-    plain, natural = found.natural
-    assert plain > 0.1
-    assert natural < 0.01  # second order in η = 0.001
+    longer, shorter = found.natural
+    assert found.plain > 0.1
+    # Alike to first order: what is left is in proportion to η.
+    assert longer < 0.02
+    assert shorter == pytest.approx(longer * LENGTHS[1] / LENGTHS[0], rel=0.1)
 
 
 def test_the_metric_of_kl(found):

@@ -45,6 +45,23 @@ class Saddle:
     trust_region: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far descent is from the minimum after so many steps on the worst case for as many."""
+
+    steps: int
+    measured: float
+    bound: float  # |w₀ − w*|²/(2ηk)
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The bottom of the narrow well."""
+
+    place: float
+    curvature: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
     single: tuple[Way, ...]  # on one curvature of 2
@@ -52,6 +69,8 @@ class Findings:
     conditions: tuple[Condition, ...]
     linear: Way  # on a strongly convex quadratic of condition 10
     sublinear: Way  # on Nesterov's worst case, whose curvature has no lower bound
+    worst: tuple[Gap, ...]
+    narrow: Minimum
     wells: tuple[Way, ...]
     saddles: tuple[Saddle, ...]
 
@@ -59,19 +78,23 @@ class Findings:
 def measure(quick: bool) -> Findings:
     """All runs; the quick ones are shorter."""
     quadratic = symopt.load(HERE / "quadratic.sym")
-    one, two = quadratic.bind(a=[2.0]), quadratic.bind(a=CURVATURES)
-    ten = quadratic.bind(a=np.geomspace(0.1, 1, 8))
+    two = quadratic.bind(a=CURVATURES)
+    one, ten = two.rebind(a=[2.0]), two.rebind(a=np.geomspace(0.1, 1, 8))
     chain = symopt.load(HERE / "chain.sym").bind(n=100 if quick else 400)
     wells = symopt.load(HERE / "wells.sym").bind()
+    saddle = symopt.load(HERE / "saddle.sym").bind()
     numbers = np.geomspace(1, 100 if quick else 1000, 3 if quick else 7)
+    ways = tuple(descend(wells, rate, 400) for rate in (0.01, 0.03, 0.2, 0.5))
     return Findings(
         tuple(descend(one, rate, 25) for rate in (0.2, 0.5, 0.8, 1.0, 1.05)),
         tuple(descend(two, rate, 40) for rate in SERIES),
-        tuple(_condition(quadratic, float(number)) for number in numbers),
+        tuple(_condition(two, float(number)) for number in numbers),
         descend(ten, 2 / 1.1, 60),
         descend(chain, 1.0, 200 if quick else 2000),
-        tuple(descend(wells, rate, 400) for rate in (0.01, 0.03, 0.2, 0.5)),
-        tuple(_saddle(offset) for offset in (1e-1, 1e-3, 1e-6, 1e-12, 0.0)),
+        _worst((1, 10, 100) if quick else (1, 10, 100, 1000)),
+        _minimum(wells, ways[0].points[-1]),
+        ways,
+        tuple(_saddle(saddle, offset) for offset in (1e-1, 1e-3, 1e-6, 1e-12, 0.0)),
     )
 
 
@@ -123,9 +146,9 @@ def chain_minimum(count: int) -> tuple[Array, float]:
     return place, -(1 - 1 / (count + 1)) / 8
 
 
-def _condition(quadratic: symopt.Model, number: float) -> Condition:
+def _condition(quadratic: symopt.Problem, number: float) -> Condition:
     """Steps to a millionth of the distance, at the best fixed rate 2/(L + μ)."""
-    problem = quadratic.bind(a=[1.0, 1 / number])
+    problem = quadratic.rebind(a=[1.0, 1 / number])
     contraction = (number - 1) / (number + 1)
     predicted = np.log(1e-6) / np.log(contraction) if number > 1 else 1.0
     path = descend(problem, 2 / (1 + 1 / number), int(predicted) + 10)
@@ -133,8 +156,24 @@ def _condition(quadratic: symopt.Model, number: float) -> Condition:
     return Condition(number, int(np.argmax(distance <= 1e-6)), float(predicted))
 
 
-def _saddle(offset: float) -> Saddle:
-    problem = symopt.load(HERE / "saddle.sym").bind()
+def _worst(counts: tuple[int, ...]) -> tuple[Gap, ...]:
+    """The worst smooth convex function for k steps of rate 1/L (Drori and Teboulle 2014).
+
+    A slope of 1/(2k + 1), so gentle that k steps from 1 do not lead to the end of it.
+    """
+    problem = symopt.load(HERE / "kink.sym").bind(d=1.0)
+    found = []
+    for count in counts:
+        path = descend(problem.rebind(d=1 / (2 * count + 1)), 1.0, count)
+        found.append(Gap(count, float(path.values[count]), 1 / (2 * count)))
+    return tuple(found)
+
+
+def _minimum(problem: symopt.Problem, place: Array) -> Minimum:
+    return Minimum(float(place[0]), float(problem.hess(place)[0, 0]))
+
+
+def _saddle(problem: symopt.Problem, offset: float) -> Saddle:
     start = problem.pack({"x": offset, "y": 1.0})
     path = descend(problem, 0.1, 1000, start)
     away = np.flatnonzero(np.abs(path.points[:, 0]) > 0.5)
@@ -187,6 +226,8 @@ def report(found: Findings) -> str:
             "### Rates of convergence",
             _rates(found),
             "### A local optimum: where descent from 1.1 ends",
+            f"The narrow well has its minimum at {found.narrow.place:.6f}, where the curvature is "
+            f"{found.narrow.curvature:.4g}: it holds rates below {2 / found.narrow.curvature:.3f}.",
             table(
                 ("rate", "ends at", "objective"),
                 [
@@ -225,9 +266,12 @@ def _rates(found: Findings) -> str:
     k = len(bound)
     gap = found.sublinear.values - least
     slope = np.log(gap[k // 2] / gap[k // 20]) / np.log((k // 2) / (k // 20))
-    return (
+    words = (
         f"Strongly convex, condition 10, rate 2/(L + μ): the objective falls by {measured:.6f} a "
         f"step; ((κ−1)/(κ+1))² = {(9 / 11) ** 2:.6f}.\n\n"
-        f"Nesterov's worst case, rate 1/L: at most {share:.3f} of the bound |w₀ − w*|²/(2ηk) in "
-        f"{k} steps; the gap falls like k^{slope:.2f}."
+        f"Nesterov's chain of {len(minimum)}, rate 1/L: at most {share:.3f} of the bound "
+        f"|w₀ − w*|²/(2ηk) in {k} steps; the gap falls like k^{slope:.2f}.\n\n"
+        "Drori and Teboulle's functions, rate 1/L, each the worst for its number of steps:"
     )
+    rows = [(g.steps, f"{g.measured:.8f}", f"{g.bound:.8f}") for g in found.worst]
+    return f"{words}\n\n{table(('steps k', 'f − f*', 'the bound 1/(2k)'), rows)}"

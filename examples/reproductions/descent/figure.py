@@ -25,11 +25,14 @@ def draw(found: Findings, figure: Any) -> None:
 
     minimum, least = chain_minimum(found.sublinear.points.shape[1])
     steps = np.arange(1, len(found.sublinear.values))
-    rates.loglog(steps, found.sublinear.values[1:] - least, label="worst case")
+    bound = lipschitz_bound(found.sublinear, least, minimum) - least
+    rates.loglog(steps, bound, "C0--", label="bound of the chain")
+    rates.loglog(steps, found.sublinear.values[1:] - least, "C0", label="chain")
+    counts = [gap.steps for gap in found.worst]
+    rates.loglog(counts, [gap.measured for gap in found.worst], "C1o-", label="worst for k steps")
     rates.loglog(
-        steps, lipschitz_bound(found.sublinear, least, minimum) - least, "--", label="bound O(1/k)"
+        np.arange(1, len(found.linear.values)), found.linear.values[1:], "C2", label="κ = 10"
     )
-    rates.loglog(np.arange(1, len(found.linear.values)), found.linear.values[1:], label="κ = 10")
     rates.set(title="f − f*", xlabel="step", ylim=(1e-9, None))
     rates.legend(fontsize=7)
 

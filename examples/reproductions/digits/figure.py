@@ -1,4 +1,4 @@
-"""The figure of the digits: loss against time, and some images that are taken for others."""
+"""The figure of the digits: loss against passes, and some images that are taken for others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def draw(found: tuple[Task, Task], figure: Any) -> None:
     for axis, task in zip(losses, found, strict=True):
         for number, learned in enumerate(task.learned):
             _loss(axis, learned, f"C{number}")
-        axis.set(xlabel="time [s]", ylabel="loss", title=task.title)
+        axis.set(xlabel="passes or iterations", ylabel="loss", title=task.title)
         axis.grid(alpha=0.3)
         axis.legend(fontsize=7)
     _mistakes(mistakes, found[1])
@@ -25,10 +25,9 @@ def draw(found: tuple[Task, Task], figure: Any) -> None:
 def _loss(axis: Any, learned: Learned, color: str) -> None:
     """The loss after each iteration; of batches, the mean of each pass."""
     steps = learned.steps_a_pass
-    values, times = learned.trace["value"], learned.trace["time"]
-    whole = len(values) // steps * steps
-    values, times = (part[:whole].reshape(-1, steps).mean(1) for part in (values, times))
-    axis.loglog(np.maximum(times, 1e-3), values, color=color, label=learned.rule.method)
+    values = learned.trace["value"]
+    values = values[: len(values) // steps * steps].reshape(-1, steps).mean(1)
+    axis.loglog(1 + np.arange(len(values)), values, color=color, label=learned.rule.method)
 
 
 def _mistakes(axis: Any, task: Task) -> None:

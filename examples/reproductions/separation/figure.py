@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from examples.reproductions.separation.experiment import Example
 from examples.reproductions.separation.stationary import Points, Stationary, loss
 
+# Dense around the local minimum, 0.81, and the saddle, 0.817, from which there is no far way to go.
+LEVELS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.8, 0.811, 0.813, 0.815, 0.8173, 0.82, 0.83, 0.9, 1, 1.2, 1.6)
+
 
 def draw(found: tuple[Example, Example], figure: Any) -> None:
     """Lines of the rules; the loss of the four points in a plane; the loss of the line."""
@@ -35,7 +38,7 @@ def _lines(axis: Any, example: Example) -> None:
         # Where w₁ x + w₂ y + b = 0; the perceptron's lines are nearly upright.
         axis.plot(*_line(weights, across), style, label=label, linewidth=1)
     axis.set(xlim=(-2, 2), ylim=(-11, 4), title="four points: black is 1, white is 0")
-    axis.legend(fontsize=7, loc="lower right")
+    axis.legend(fontsize=7, loc="center right")
 
 
 def _line(weights: NDArray[np.float64], across: NDArray[np.float64]) -> tuple[Any, Any]:
@@ -55,7 +58,7 @@ def _plane(axis: Any, example: Example) -> None:
     second *= np.linalg.norm(first) / np.linalg.norm(second)
     u, v = np.linspace(-0.5, 1.5, 201), np.linspace(-0.8, 0.8, 161)
     weights = local + u[:, None, None] * first + v[None, :, None] * second
-    _contours(axis, u, v, loss(example.points, weights))
+    _contours(axis, u, v, loss(example.points, weights), LEVELS)
     for at in example.stationary:
         offset = at.weights - local
         place = (offset @ first / (first @ first), offset @ second / (second @ second))
@@ -82,8 +85,8 @@ def _separating(points: Points, weights: NDArray[np.float64]) -> NDArray[np.floa
     return sides.all(-1).astype(float)
 
 
-def _contours(axis: Any, u: Any, v: Any, values: NDArray[np.float64]) -> None:
-    axis.contour(u, v, values.T, levels=14, cmap="viridis", linewidths=0.7)
+def _contours(axis: Any, u: Any, v: Any, values: NDArray[np.float64], levels: Any = 14) -> None:
+    axis.contour(u, v, values.T, levels=levels, cmap="viridis", linewidths=0.7)
 
 
 def _mark(axis: Any, place: tuple[float, float], at: Stationary) -> None:

@@ -31,7 +31,7 @@ class Tracker:
     passes: int = 1  # over its points in a step: the gradient, and the Hessian product of SMD
 
 
-META = {"rate": 0.2, "meta_rate": 300.0, "decay": 0.98, "product": "gauss-newton"}
+META = {"rate": 0.2, "meta_rate": 100.0, "decay": 0.98, "product": "gauss-newton"}
 BOLD = {"damping": 1e-3}
 TRACKERS = (
     Tracker("SMD, 16 points a step", "smd", (12, 25, 50, 100), META, 16, None, 2),
@@ -83,7 +83,9 @@ def measure(quick: bool) -> Findings:
     moves = zip(sequence.frames, sequence.frames[1:], strict=False)
     motion = np.mean([np.linalg.norm(a.truth - b.truth, axis=1).mean() for a, b in moves])
     for tracker in TRACKERS:  # what is compiled on first use is no part of the times
-        track(replace(sequence, frames=sequence.frames[: SETTLING + 1]), tracker, tracker.budgets[0])
+        track(
+            replace(sequence, frames=sequence.frames[: SETTLING + 1]), tracker, tracker.budgets[0]
+        )
     runs = {
         tracker: tuple(
             track(sequence, tracker, budget)

@@ -11,6 +11,7 @@ def draw(found: Findings, figure: Any) -> None:
     """Two panels with a line for each tracker."""
     by_points, by_time = figure.subplots(1, 2, sharey=True)
     for number, (tracker, runs) in enumerate(found.runs.items()):
+        runs = [run for run in runs if run.error < 2 * found.motion]  # not those that are lost
         errors = [run.error for run in runs]
         style = {"color": f"C{number}", "marker": "o" if tracker.drawn else "s", "markersize": 3}
         by_points.loglog([run.points for run in runs], errors, label=tracker.label, **style)

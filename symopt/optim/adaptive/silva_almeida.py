@@ -17,6 +17,7 @@ from symopt.optim.rates import first_rate
 
 _NAME = "silva-almeida"
 _FAILURES = 5  # in a row, after which all rates are halved
+_HOPELESS = 40  # more than it takes where only the rounding of the objective is in the way
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +78,7 @@ class SilvaAlmeida:
         slopes = box.projected(point.x, point.gradient)  # 0 where held: rates do not grow there
         agrees = agreement(slopes, before)
         rates = np.where(agrees < 0, self.d, np.where(agrees > 0, self.u, 1.0)) * state.rates
-        if point.value <= base.value + self.tolerance * abs(base.value):
+        if point.finite and point.value <= base.value + self.tolerance * abs(base.value):
             base, failures = point, 0
             average = slopes + self.momentum * state.average
         else:
@@ -89,6 +90,8 @@ class SilvaAlmeida:
         ahead = box.move(base.x, -rates * average)
         shown = point if point.finite else state.point
         outcome = resting(base.x, ahead, average)
+        if outcome is not None and (failures > _HOPELESS or not point.finite):
+            outcome = Status.STALLED
         return SilvaAlmeidaState(shown, ahead, base, rates, average, failures, outcome)
 
 

@@ -16,11 +16,13 @@ from symopt.optim.pool import (
     Pool,
     evaluated,
     initial_spread,
+    lone,
     reflected,
     resolved,
-    with_start,
 )
 from symopt.optim.problem import Matrix, Needs, Point, Problem, Vector, evaluate_value
+
+_PATIENCE = 200  # steps without any new solution, as where there are no finite values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +31,7 @@ class AntColonyState:
     archive: Pool
     spread: Vector
     chance: Chance
+    idle: int = 0  # steps in a row that left the archive as it was
     outcome: Status | None = None
 
 
@@ -65,25 +68,36 @@ class AntColony:
             raise errors.bad_option(name, "tolerance", self.tolerance, "between 0 and 1")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> AntColonyState:
-        point, spread, chance = evaluate_value(problem, x), initial_spread(problem, x), Chance(seed)
-        offsets = chance.generator().normal(size=(self.archive - 1, len(x))) * spread
-        places = reflected(box_of(problem), point.x, point.x + offsets)
-        archive = with_start(point, evaluated(problem, places))
-        return AntColonyState(point, archive, spread, chance.following)
+        point = evaluate_value(problem, x)
+        return AntColonyState(point, lone(point), initial_spread(problem, x), Chance(seed))
 
     def step(self, problem: Problem, state: AntColonyState) -> AntColonyState:
         generator, archive = state.chance.generator(), state.archive
+        if len(archive) < self.archive:
+            return self._filled(problem, state)
         chosen = generator.choice(len(archive), size=self.ants, p=self._probabilities())
         deviations = self.evaporation * _distances(archive, chosen)
         draws = generator.normal(size=(self.ants, problem.n))
         places = archive.places[chosen] + deviations * draws
         new = evaluated(problem, reflected(box_of(problem), state.point.x, places))
         archive = archive.joined(new).kept(self.archive)
-        point = archive.improved(state.point)
-        moved = replace(state, point=point, archive=archive, chance=state.chance.following)
+        idle = state.idle + 1 if archive.same(state.archive) else 0
+        point, chance = archive.improved(state.point), state.chance.following
+        moved = replace(state, point=point, archive=archive, chance=chance, idle=idle)
         if resolved(archive.ranges, point.x, state.spread, self.tolerance):
             return replace(moved, outcome=Status.STEP)
-        return replace(moved, outcome=Status.VALUE if archive.level else None)
+        if archive.level:
+            return replace(moved, outcome=Status.VALUE)
+        return replace(moved, outcome=Status.STALLED if idle >= _PATIENCE else None)
+
+    def _filled(self, problem: Problem, state: AntColonyState) -> AntColonyState:
+        """The first step: an archive of normal deviates around the start."""
+        x, size = state.point.x, (self.archive - 1, problem.n)
+        offsets = state.chance.generator().normal(size=size) * state.spread
+        new = evaluated(problem, reflected(box_of(problem), x, x + offsets))
+        archive = state.archive.joined(new)
+        point, chance = archive.improved(state.point), state.chance.following
+        return replace(state, point=point, archive=archive, chance=chance)
 
     def _probabilities(self) -> Vector:
         """How likely a solution is chosen, by its rank."""

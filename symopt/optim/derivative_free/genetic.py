@@ -16,12 +16,14 @@ from symopt.optim.pool import (
     Rounds,
     evaluated,
     initial_spread,
+    lone,
     reflected,
     resolved,
     tournament,
-    with_start,
 )
 from symopt.optim.problem import Matrix, Needs, Point, Problem, Vector, evaluate_value
+
+_PATIENCE = 50  # generations without a survivor, as where there are no finite values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +32,7 @@ class GeneticState:
     pool: Pool
     spread: Vector
     chance: Chance
+    idle: int = 0  # generations in a row without a child that survived
     rounds: Rounds = Rounds()
     outcome: Status | None = None
 
@@ -76,21 +79,21 @@ class Genetic:
             raise errors.bad_option(name, "tolerance", self.tolerance, "between 0 and 1")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> GeneticState:
-        point, spread, chance = evaluate_value(problem, x), initial_spread(problem, x), Chance(seed)
-        pool = self._population(problem, point, spread, chance.generator())
-        return GeneticState(point, pool, spread, chance.following)
+        # A population of one has settled: the first step begins another.
+        point = evaluate_value(problem, x)
+        return GeneticState(point, lone(point), initial_spread(problem, x), Chance(seed))
 
     def step(self, problem: Problem, state: GeneticState) -> GeneticState:
         generator, pool = state.chance.generator(), state.pool
         state = replace(state, chance=state.chance.following)
-        x, level = state.point.x, pool.level
-        if level or resolved(pool.ranges, x, state.spread, self.tolerance):
+        x, verdict = state.point.x, self._verdict(state)
+        if verdict is not None:
             settled = state.rounds.settled(x, state.spread, self.tolerance)
             if settled or state.rounds.count >= self.restarts:
-                return replace(state, outcome=Status.VALUE if level else Status.STEP)
+                return replace(state, outcome=verdict)
             pool = self._population(problem, state.point, state.spread, generator)
-            rounds = state.rounds.after(x)
-            return replace(state, point=pool.improved(state.point), pool=pool, rounds=rounds)
+            point, rounds = pool.improved(state.point), state.rounds.after(x)
+            return replace(state, point=point, pool=pool, idle=0, rounds=rounds)
         count = len(pool)
         mates = tournament(generator, count, 2 * count, self.candidates)
         left, right = pool.places[mates[:count]], pool.places[mates[count:]]
@@ -102,8 +105,17 @@ class Genetic:
         moves = _polynomial(self.eta_mutation, draws) * pool.ranges
         children = children + np.where(chosen < 1 / problem.n, moves, 0.0)
         new = evaluated(problem, reflected(box_of(problem), x, children))
-        pool = pool.joined(new).kept(count)
-        return replace(state, point=pool.improved(state.point), pool=pool)
+        survivors = pool.joined(new).kept(count)
+        idle = state.idle + 1 if survivors.same(pool) else 0
+        return replace(state, point=survivors.improved(state.point), pool=survivors, idle=idle)
+
+    def _verdict(self, state: GeneticState) -> Status | None:
+        """What the end of this population would be called, if it has come to one."""
+        if resolved(state.pool.ranges, state.point.x, state.spread, self.tolerance):
+            return Status.STEP
+        if state.pool.level:
+            return Status.VALUE
+        return Status.STALLED if state.idle >= _PATIENCE else None
 
     def _population(
         self, problem: Problem, point: Point, spread: Vector, generator: np.random.Generator
@@ -112,7 +124,7 @@ class Genetic:
         count = self.population or max(40, 10 * problem.n)
         offsets = generator.normal(size=(count - 1, problem.n)) * spread
         places = reflected(box_of(problem), point.x, point.x + offsets)
-        return with_start(point, evaluated(problem, places))
+        return lone(point).joined(evaluated(problem, places))
 
 
 def _blx(alpha: float, draws: Matrix) -> Matrix:

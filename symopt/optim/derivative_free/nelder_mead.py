@@ -16,9 +16,9 @@ from symopt.optim.pool import (
     evaluated,
     initial_spread,
     inside,
+    lone,
     resolved,
     values_at,
-    with_start,
 )
 from symopt.optim.problem import Matrix, Needs, Point, Problem, Vector, evaluate_value
 
@@ -141,7 +141,7 @@ def _simplex(problem: Problem, point: Point, edges: Vector) -> Pool:
     forth, back = (inside(box, x, x + sign * np.diag(edges)) for sign in (1, -1))
     shorter = np.abs(np.diag(forth) - x) < np.abs(np.diag(back) - x)
     vertices: Matrix = np.where(shorter[:, None], back, forth)
-    return with_start(point, evaluated(problem, vertices))
+    return lone(point).joined(evaluated(problem, vertices))
 
 
 def _vertex(problem: Problem, box: Box, simplex: Pool, place: Vector) -> Point:

@@ -44,9 +44,9 @@ class Memory:
         q, parts = -gradient, list[float]()
         for pair in reversed(self.pairs):
             part = float(pair.step @ q) / pair.curvature
-            q = q - part * pair.change
+            q -= part * pair.change
             parts.append(part)
-        q = self.scale * q
+        q *= self.scale
         for pair, part in zip(self.pairs, reversed(parts), strict=True):
-            q = q + (part - float(pair.change @ q) / pair.curvature) * pair.step
+            q += (part - float(pair.change @ q) / pair.curvature) * pair.step
         return q

@@ -16,6 +16,6 @@ def test_signs_agree_also_where_products_underflow():
 def test_rest():
     place, slopes = np.array([1.0, 2.0]), np.array([0.0, 1e-9])
     assert resting(place, place.copy(), slopes) is Status.STEP
-    assert resting(place, place + [0, 1e-9], slopes) is None
+    assert resting(place, place + np.array([0, 1e-9]), slopes) is None
     # Without a slope there is nothing to follow: the gradient itself is the end.
     assert resting(place, place.copy(), np.zeros(2)) is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symopt.diagnostics import DataError
-from symopt.optim import iterate, minimize, objective
+from symopt.optim import Status, iterate, minimize, objective
 from symopt.optim.adaptive.silva_almeida import SilvaAlmeida
 
 CURVATURES = np.array([1.0, 12.0])
@@ -31,7 +31,7 @@ def test_steps_by_hand():
         values.append(state.point.value)
         g = CURVATURES * w
         if before is not None:
-            eta = np.array([e * (u if a * b >= 0 else d) for e, a, b in zip(eta, g, before)])
+            eta = eta * np.where(g * before >= 0, u, d)
             signs.append(np.sign(g * before))
         z = g + alpha * z
         w, before = w - eta * z, g
@@ -68,6 +68,12 @@ def test_places_where_nothing_is_finite_are_left_again():
     result = minimize(problem, SilvaAlmeida(rate=40.0), x0=[30.0])
     assert result.success, result.message
     np.testing.assert_allclose(result.x, [1.0], atol=1e-6)
+
+
+def test_a_gradient_that_points_uphill_is_no_convergence():
+    problem = objective(lambda x: float(x[0] ** 2), grad=lambda x: -2 * x)
+    result = minimize(problem, "silva-almeida", x0=[1.0])
+    assert (result.success, result.status) == (False, Status.STALLED.code)
 
 
 def test_kept_places_never_rise():

@@ -121,8 +121,7 @@ def ours(case: Case, method: str, max_iter: int | None = None) -> Tally | None:
 @functools.cache
 def scipy_least_squares(case: Case, method: str, tolerance: float = 1e-8) -> Tally | None:
     """SciPy's `least_squares` with our Jacobian; None where it fails."""
-    # MINPACK's driver evaluates the start once more than MINPACK counts.
-    counted = Counted(case, values=-1 if method == "lm" else 0)
+    counted = Counted(case)
     return _tallied(
         counted,
         lambda: optimize.least_squares(

@@ -17,7 +17,7 @@ K, Q, XI, ANTS = 6, 0.2, 0.85, 3
 def test_one_step_is_the_formula():
     settings = AntColony(archive=K, ants=ANTS, locality=Q, evaporation=XI)
     problem = objective(banana).sized(2)
-    state = settings.init(problem, np.array([-1.0, 1.0]), seed=8)
+    state = settings.step(problem, settings.init(problem, np.array([-1.0, 1.0]), seed=8))
     after = settings.step(problem, state)
 
     # Eq. 2, with ranks from 1.
@@ -39,7 +39,7 @@ def test_one_step_is_the_formula():
 
 def test_the_archive_is_ranked_and_never_worse():
     problem, settings = objective(banana).sized(2), AntColony()
-    state = settings.init(problem, np.array([-1.0, 1.0]))
+    state = settings.step(problem, settings.init(problem, np.array([-1.0, 1.0])))
     for _ in range(20):
         after = settings.step(problem, state)
         assert (np.diff(after.archive.values) >= 0).all()

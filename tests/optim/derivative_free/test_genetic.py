@@ -16,7 +16,7 @@ from tests.optim.derivative_free.valleys import banana
 def test_one_generation_is_the_formula():
     settings = Genetic(population=6, alpha=0.5, eta_mutation=5.0)
     problem = objective(banana).sized(2)
-    state = settings.init(problem, np.array([-1.0, 1.0]), seed=6)
+    state = settings.step(problem, settings.init(problem, np.array([-1.0, 1.0]), seed=6))
     after = settings.step(problem, state)
 
     generator, old = Chance(6, 1).generator(), state.pool.places

@@ -19,7 +19,14 @@ def test_nist_from_the_second_start(name):
     problem = NIST[name]
     result = minimize(problem.plain_objective(), "BFGS", x0=problem.starts[1])
     assert result.success, result.message
-    assert log_relative_error(result.x, problem.certified) >= 6
+    found = _in_order(result.x) if name.startswith("Lanczos") else result.x
+    assert log_relative_error(found, problem.certified) >= 6
+
+
+def _in_order(parameters):
+    """Amplitudes and rates of sums of exponentials by their rates: the terms may change places."""
+    terms = parameters.reshape(-1, 2)
+    return terms[np.argsort(terms[:, 1])].ravel()
 
 
 def test_units_do_not_matter():

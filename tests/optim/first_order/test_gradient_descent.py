@@ -98,3 +98,24 @@ def test_bounds_hold_and_release(search):
 def test_bad_settings(settings):
     with pytest.raises(DataError, match="of gradient-descent must be"):
         GradientDescent(**settings)
+
+
+def test_rates_follow_their_schedule():
+    """x <- x (1 - eta a/(k + 1)) on the parabola of curvature a."""
+    visited = [1.0]
+    minimize(
+        parabola(),
+        "gradient-descent",
+        x0=[1.0],
+        max_iter=10,
+        tol=0,
+        options={"rate": 0.1, "schedule": "1/(k+1)"},
+        callback=lambda x: visited.append(x[0]),
+    )
+    expected = np.cumprod([1.0, *(1 - 0.1 * CURVATURE / (np.arange(10) + 1))])
+    np.testing.assert_allclose(visited, expected, rtol=1e-14)
+
+
+def test_a_schedule_is_of_a_rate():
+    with pytest.raises(DataError, match="`schedule` of gradient-descent must be"):
+        GradientDescent(schedule="cosine")

@@ -8,6 +8,7 @@ from scipy.optimize import least_squares
 
 from symopt.diagnostics import DataError
 from symopt.optim import minimize, objective
+from symopt.optim.least_squares.levenberg_marquardt import LevenbergMarquardt
 from tests.optim.known_minima import PROBLEMS
 from tests.support.nist import load_problems, log_relative_error
 
@@ -47,6 +48,55 @@ def test_certified_standard_errors(fits, name, start):
 def test_average_accuracy(fits):
     digits = [log_relative_error(fits[case].x, NIST[case[0]].certified) for case in CASES]
     assert np.mean(digits) >= 10
+
+
+@pytest.mark.parametrize("radius", [0.01, 0.3])
+def test_one_step_is_the_damped_one_of_that_length(radius):
+    """(J'J + λ D²) p = -J'r with D² the diagonal of J'J, and |D p| a part of |D x| (Moré)."""
+    problem = PROBLEMS[0]
+    x = problem.start
+    jacobian, residuals = problem.jacobian(x), problem.residuals(x)
+    matrix, scales = jacobian.T @ jacobian, np.linalg.norm(jacobian, axis=0)
+    settings = LevenbergMarquardt(radius=radius)
+    sized = problem.least_squares().sized(2)
+    state = settings.step(sized, settings.init(sized, x))
+    step = np.linalg.solve(matrix + state.damping * np.diag(scales**2), -jacobian.T @ residuals)
+    np.testing.assert_allclose(state.point.x - x, step, rtol=1e-10)
+    # Both entries are of one array, so of one size: the root mean square of the start.
+    size = np.sqrt(np.mean(x**2))
+    wanted = radius * size * np.linalg.norm(scales)
+    np.testing.assert_allclose(np.linalg.norm(scales * step), wanted, rtol=0.1)
+
+
+def test_one_step_by_damping_is_the_formula():
+    """Beyond 300 unknowns a step is of one solution: (G + λ D²) p = -g with the given λ."""
+    n = 301
+    weights = np.linspace(1.0, 3.0, n)
+
+    def curvature(x):
+        return np.diag(weights), weights * (x - 1)
+
+    problem = objective(lambda x: float(weights @ (x - 1) ** 2 / 2), gauss_newton=curvature).sized(
+        n
+    )
+    settings = LevenbergMarquardt(damping=0.5, factor="normal")
+    state = settings.step(problem, settings.init(problem, np.zeros(n)))
+    np.testing.assert_allclose(state.point.x, np.full(n, 1 / 1.5), rtol=1e-12)
+
+
+def test_a_singular_jacobian_at_the_minimum_ends_in_success():
+    """Powell's singular function: the residuals halve twice a step until they are rounding."""
+
+    def residuals(x):
+        return np.array([x[0] + 10 * x[1], (x[0] - x[1]) ** 2])
+
+    def jacobian(x):
+        return np.array([[1.0, 10.0], [2 * (x[0] - x[1]), -2 * (x[0] - x[1])]])
+
+    result = minimize(objective(residuals=residuals, jac=jacobian), "lm", x0=[3.0, -1.0])
+    assert result.success, result.message
+    assert result.nit < 60
+    assert result.fun < 1e-28
 
 
 @pytest.mark.parametrize("name", ["Misra1a", "Lanczos3", "MGH09", "Bennett5", "Nelson"])
@@ -129,7 +179,7 @@ def test_nonfinite_trials_are_rejected():
         objective(residuals=residuals, jac=lambda b: np.diag(1 / b)),
         "lm",
         x0=[20.0, 20.0],
-        options={"damping": 1e-8},
+        options={"radius": 1e4},
     )
     assert result.success
     np.testing.assert_allclose(result.x, np.exp([-3.0, 1.0]), rtol=1e-12)
@@ -145,7 +195,7 @@ def test_nonfinite_jacobian_is_rejected():
         return np.array([[0.5 / np.sqrt(b[0]) if b[0] > 0 else np.nan]])
 
     result = minimize(
-        objective(residuals=residuals, jac=jacobian), "lm", x0=[4.0], options={"damping": 1e-8}
+        objective(residuals=residuals, jac=jacobian), "lm", x0=[4.0], options={"radius": 1e4}
     )
     assert result.success
     np.testing.assert_allclose(result.x, 0.01, rtol=1e-12)
@@ -177,7 +227,9 @@ def test_fewer_residuals_than_parameters():
     np.testing.assert_allclose(matrix @ result.x, 6.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize("options", [{"damping": 0.0}, {"damping": -1.0}, {"factor": "lu"}])
+@pytest.mark.parametrize(
+    "options", [{"damping": 0.0}, {"damping": -1.0}, {"radius": 0.0}, {"factor": "lu"}]
+)
 def test_bad_options(options):
     with pytest.raises(DataError, match="option `"):
         minimize(PROBLEMS[0].least_squares(), "lm", x0=[0.0, 0.0], options=options)
