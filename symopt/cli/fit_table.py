@@ -111,6 +111,8 @@ def _summary(outcome: Outcome) -> Table:
     grid.add_row("method", _effort(outcome))
     if result.reason != "as asked":
         grid.add_row("chosen for", Text(str(result.reason)))
+    if result.remark:
+        grid.add_row("computed by", Text(str(result.remark)))
     style = "green" if result.success else "red"
     grid.add_row("stopped", Text(str(result.message), style=style))
     return grid

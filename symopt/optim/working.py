@@ -155,11 +155,15 @@ class WorkingProblem:
 
     def values(self, points: Matrix, /) -> Vector:
         self.counts.values += len(points)
+        seen = points
         if not self.whole:
             full = np.tile(self.anchor, (len(points), 1))
             full[:, self.free] = self._unscaled(points)
             points = full
-        return self._sign * np.asarray(self._ask(self.original.values, points))
+        found = self._sign * np.asarray(self._ask(self.original.values, points))
+        if not np.isfinite(found).all():
+            self.counts.nonfinite = seen[np.argmin(np.isfinite(found))].copy()
+        return found
 
     def grad(self, p: Vector, /) -> Vector:
         self.counts.gradients += 1
