@@ -20,6 +20,7 @@ from symopt.optim.schedules import Pace
 from symopt.optim.working import ProblemRaised
 
 _EPSILON = float(np.finfo(np.float64).eps)
+_FARTHEST = 1e14  # sizes of the start; a parameter that ends there was going on without end
 _PATIENCE = 3  # steps in a row without change before the value counts as settled
 Tell = Callable[["Iterate"], bool]
 
@@ -158,6 +159,8 @@ class _Loop:
                     status = status or rules.between(state.point, following.point)
                     status = status or (Status.VALUE if settled >= _PATIENCE else None)
                 status = self._told(current) or status
+            if status is not None and status.success and rules.astray(following.point):
+                status = Status.UNBOUNDED
             state = following
 
     def _at_start(self, rules: _Rules, state: State) -> Status | None:
@@ -285,6 +288,10 @@ class _Rules:
         if self._effect(point) <= self.stopping.gradient * enough:
             return Status.GRADIENT
         return None
+
+    def astray(self, point: Point) -> bool:
+        """Whether a parameter is so far away that all that is settled is its last digit."""
+        return bool((np.abs(point.x) > _FARTHEST * self.sizes).any())
 
     def _effect(self, point: Point) -> float:
         """The largest change of the objective, to first order, by a parameter as its size."""

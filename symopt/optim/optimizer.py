@@ -24,6 +24,7 @@ class Status(Enum):
     MAX_TIME = (4, False, "not converged: the time limit was reached")
     EXHAUSTED = (5, False, "not converged: the stream of data has ended")
     RAISED = (6, False, "stopped: the objective raised an error")
+    UNBOUNDED = (7, False, "not converged: parameters run off beyond all bounds")
     STOPPED = (99, False, "stopped by the callback")
     INTERRUPTED = (130, False, "interrupted: this is the best point so far")
 

@@ -163,3 +163,10 @@ def test_a_wrong_shape_is_named():
     wrong = objective(lambda x: 0.0, grad=lambda x: np.zeros(3))
     with pytest.raises(DataError, match=r"`grad` returned shape \(3,\), expected \(2,\)"):
         minimize(wrong, "bfgs", x0=[0.0, 0.0])
+
+
+@pytest.mark.parametrize("method", ["bfgs", "l-bfgs", "cg-hestenes-stiefel", "steepest-descent"])
+def test_an_objective_without_end(method):
+    slope = objective(lambda x: -float(x.sum()), grad=lambda x: -np.ones(2))
+    result = minimize(slope, method, x0=[1.0, 2.0], max_iter=LIMIT)
+    assert not result.success, result.message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 import symopt
 from examples.reproductions.page import table
+from symopt.optim.methods import find_method
+from symopt.optim.problem import evaluate
+from symopt.optim.robbins_monro import robbins_monro
 from symopt.optim.rules import NUMPY
+from symopt.optim.schedules import Constant, Exponential, Inverse, Schedule
 from symopt.optim.stochastic.smd import SMD, SMDMemory
 
 HERE = Path(__file__).parent
@@ -20,6 +24,7 @@ Array = NDArray[np.float64]
 Batch = Mapping[str, Array]
 NOISE = 1.0  # standard deviation of the observations
 POSITIVES = 0.1
+TRUTH, START = 1.0, 5.0  # of the mean that schedules are tried on
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Noisy:
     method: str
     whole: float  # each step sees all samples
     batches: float  # each step sees other ones
+    steps: int  # until it gives up there; all if it does not
+    consistent: float  # as `batches`, but a step compares values of its own batch only
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,8 @@ class Rates:
 
     method: str
     first: float
-    last: float
+    last: float  # the mean of the last fifth of the steps
+    place: float  # the mean place in these
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Scheduled:
     schedule: str
     errors: tuple[float, ...]
     robbins_monro: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,9 +72,8 @@ class Speed:
     """Steps to a millionth of the distance on a quadratic, by condition number."""
 
     label: str
-    method: str
-    options: Mapping[str, object]
-    steps: Mapping[float, int]
+    steps: Mapping[float, int | None]  # None where it did not get there
+    turned: int | None  # at the largest condition number, with axes that are not the unknowns
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ def measure(quick: bool) -> Findings:
         _rates(1000 if quick else 5000),
         *_meta_descent(),
         counts=counts,
-        schedules=_schedules(counts, 20 if quick else 100),
+        schedules=_schedules(counts, 100),
         tracking=_tracking(600 if quick else 2000, 3 if quick else 20),
         speeds=_speeds((10.0, 100.0) if quick else (10.0, 100.0, 1000.0)),
     )
@@ -98,11 +106,13 @@ def measure(quick: bool) -> Findings:
 
 # ── line searches, conjugate gradients and BFGS ──────────────────────────────────────────────────
 
-_METHODS: tuple[tuple[str, str, dict[str, object]], ...] = (
+BATCH, STEPS = 5, 1000
+_INVERSE = Inverse(steps=100)
+_METHODS: tuple[tuple[str, str, Mapping[str, object]], ...] = (
     ("steepest descent, searching", "steepest-descent", {}),
     ("conjugate gradients", "cg-hestenes-stiefel", {}),
     ("BFGS", "bfgs", {}),
-    ("SGD, 1/(k+1) after 100", "sgd", {"rate": 0.3}),
+    ("SGD, 1/(k+1) after 100", "sgd", {"rate": 0.3, "schedule": _INVERSE}),
     ("SMD", "smd", {"rate": 0.1, "meta_rate": 0.05, "decay": 0.99}),
 )
 
@@ -114,29 +124,49 @@ def samples(truth: Array, count: int, rng: np.random.Generator) -> dict[str, Arr
 
 
 def _noisy(runs: int) -> tuple[Noisy, ...]:
-    model, truth = symopt.load(HERE / "line.sym"), np.linspace(-1, 1, 8) * 5
+    """The median of some runs, each on 2000 samples of its own."""
+    truth = np.linspace(-1, 1, 8) * 5
+    data = [samples(truth, 2000, np.random.default_rng(run)) for run in range(runs)]
+    problem = symopt.load(HERE / "line.sym").bind(data[0])
     found = []
-    for label, method, given in _METHODS:
-        options = dict(given)
-        if method == "sgd":
-            options["schedule"] = symopt.optim.schedules.Inverse(steps=100)
-        left = np.zeros((runs, 2))
-        for run in range(runs):
-            rng = np.random.default_rng(run)
-            problem = model.bind(samples(truth, 2000, rng))
-            best = np.linalg.lstsq(*_both(problem), rcond=None)[0]
-            ends = (
-                symopt.minimize(problem, method, max_iter=1000, batch_size=size, options=options)
-                for size in (2000, 5)
-            )
-            left[run] = [np.linalg.norm(end.x - best) / np.linalg.norm(best) for end in ends]
-        found.append(Noisy(label, method, *map(float, np.median(left, axis=0))))
+    for label, method, options in _METHODS:
+        left = [_left(problem.rebind(drawn), drawn, method, options) for drawn in data]
+        whole, batches, steps, consistent = (float(x) for x in np.median(left, axis=0))
+        found.append(Noisy(label, method, whole, batches, int(steps), consistent))
     return tuple(found)
 
 
-def _both(problem: symopt.Problem) -> tuple[Array, Array]:
-    start = problem.x0
-    return problem.eval("x", start), problem.eval("y", start)
+def _left(
+    problem: symopt.Problem, data: Batch, method: str, options: Mapping[str, object]
+) -> tuple[float, float, int, float]:
+    best = np.linalg.lstsq(data["x"], data["y"], rcond=None)[0]
+
+    def distance(x: Array) -> float:
+        return float(np.linalg.norm(x - best) / np.linalg.norm(best))
+
+    whole, batches = (
+        symopt.minimize(problem, method, max_iter=STEPS, batch_size=size, options=options)
+        for size in (len(data["y"]), BATCH)
+    )
+    consistent = float(np.median([distance(x) for x in _consistent(problem, method, options)]))
+    return distance(whole.x), distance(batches.x), batches.nit, consistent
+
+
+def _consistent(
+    problem: symopt.Problem, method: str, options: Mapping[str, object]
+) -> Iterator[Array]:
+    """The last tenth of the places, where each batch is asked again for the value at the start."""
+    optimizer = find_method(method).settings(options)
+    rng, state = np.random.default_rng(0), None
+    for step in range(STEPS):
+        batch = problem.batch(rng.choice(problem.samples, BATCH, replace=False))
+        if state is None:
+            state = optimizer.init(batch, problem.x0)
+        else:
+            point = evaluate(batch, state.point.x)
+            state = optimizer.step(batch, replace(state, point=point, outcome=None))
+        if step >= STEPS - STEPS // 10:
+            yield state.point.x
 
 
 # ── signs ────────────────────────────────────────────────────────────────────────────────────────
@@ -149,20 +179,20 @@ def labels(count: int, seed: int) -> Array:
 
 def _sign(count: int) -> float:
     """E[sign(eₜ eₜ₊₁)] of the gradients of single samples where their mean is zero."""
-    problem = symopt.load(HERE / "mean.sym").bind(y=labels(2, 0))
+    problem = symopt.load(HERE / "mean.sym").bind(y=[[0.0]])
     at = np.array([POSITIVES])
-    errors = {y: float(problem.batch_of(y=[y]).grad(at)[0]) for y in (0.0, 1.0)}
+    errors = {y: float(problem.batch_of(y=[[y]]).grad(at)[0]) for y in (0.0, 1.0)}
     seen = np.where(labels(count, 1) == 1, errors[1.0], errors[0.0])
     return float(np.mean(np.sign(seen[1:] * seen[:-1])))
 
 
 def _rates(steps: int) -> tuple[Rates, ...]:
     """Local step sizes of one weight that starts at its optimum, on single samples."""
-    model = symopt.load(HERE / "mean.sym")
-    problem = model.bind(y=labels(1000, 2))
-    optimum = np.array([float(np.mean(_labels_of(problem)))])
+    observed = labels(1000, 2)
+    problem = symopt.load(HERE / "mean.sym").bind(y=observed[:, None])
     rate = 0.05
     settings: dict[str, dict[str, object]] = {
+        "rprop": {"first": rate, "scaled": False},
         "silva-almeida": {"rate": rate},
         "delta-bar-delta": {"rate": rate, "kappa": rate / 20, "phi": 0.05},
         "exponentiated-step": {"rate": rate, "meta_rate": 2.0},
@@ -171,21 +201,25 @@ def _rates(steps: int) -> tuple[Rates, ...]:
     found = []
     for method, options in settings.items():
         run = symopt.iterate(
-            problem, method, x0=optimum, batch_size=1, max_iter=steps, options=options, seed=5
+            problem,
+            method,
+            x0=[observed.mean()],
+            batch_size=1,
+            max_iter=steps,
+            options=options,
+            seed=5,
         )
-        sizes = np.array([_size(state.state) for state in run])
-        found.append(Rates(method, rate, float(np.mean(sizes[-steps // 5 :]))))
+        late = [(_size(state.state), state.x[0]) for state in run][-steps // 5 :]
+        size, place = np.mean(late, axis=0)
+        found.append(Rates(method, rate, float(size), float(place)))
     return tuple(found)
 
 
-def _labels_of(problem: symopt.Problem) -> Array:
-    return problem.eval("y", problem.x0)
-
-
 def _size(state: Any) -> float:
-    """The step size of the one weight."""
-    if hasattr(state, "rates"):
-        return float(state.rates[0])
+    """The step size of the one weight; of Rprop's, the length of its step."""
+    for name in ("rates", "sizes"):
+        if hasattr(state, name):
+            return float(getattr(state, name)[0])
     return float(state.memory.gains[0]) * state.pace.rate
 
 
@@ -223,35 +257,33 @@ def _meta_descent() -> tuple[float, float]:
 
 
 def _schedules(counts: tuple[int, ...], runs: int) -> tuple[Scheduled, ...]:
-    schedules = symopt.optim.schedules
-    chosen: dict[str, symopt.optim.schedules.Schedule] = {
-        "constant": schedules.Constant(),
-        "1/(k+1)": schedules.Inverse(),
-        "1/(k+1)^2": schedules.Inverse(power=2.0),
-        "exp(-k/100)": schedules.Exponential(decay=0.01),
-    }
-    model = symopt.load(HERE / "mean.sym")
+    """All runs side by side: each is an unknown of its own."""
+    chosen: tuple[tuple[str, float, Schedule], ...] = (
+        ("constant, 0.1", 0.1, Constant()),
+        ("1/(k+1)", 1.0, Inverse()),
+        ("0.1/(k+1)^2", 0.1, Inverse(power=2.0)),
+        ("0.1 exp(-k/100)", 0.1, Exponential(decay=0.01)),
+    )
+    problem = symopt.load(HERE / "mean.sym").bind(y=np.zeros((1, runs)))
     found = []
-    for name, schedule in chosen.items():
-        rate = 1.0 if name == "1/(k+1)" else 0.1
-        ends = np.zeros((runs, len(counts)))
-        for run in range(runs):
-            problem = model.bind(y=[0.0, 0.0])
-            options = {"rate": rate, "schedule": schedule}
-            stream = _observations(counts[-1], run)
-            path = symopt.iterate(problem, "sgd", stream=stream, x0=[5.0], options=options)
-            at = {state.iteration: state.x[0] for state in path}
-            # After k steps; the first observation is of the start, so the last step is not seen.
-            ends[run] = [at[min(count, max(at))] for count in counts]
-        errors = tuple(float(e) for e in np.mean((ends - 1.0) ** 2, axis=0))
-        found.append(Scheduled(name, errors, schedules.robbins_monro(schedule).holds))
+    for name, rate, schedule in chosen:
+        # The last observation is of the place after the last step, and makes none.
+        stream = _observations(counts[-1] + 1, runs)
+        options = {"rate": rate, "schedule": schedule}
+        path = symopt.iterate(
+            problem, "sgd", stream=stream, x0=np.full(runs, START), options=options
+        )
+        at = {state.iteration: state.x for state in path if state.iteration in counts}
+        errors = tuple(float(np.mean((at[count] - TRUTH) ** 2)) for count in counts)
+        verdict = robbins_monro(schedule)
+        found.append(Scheduled(name, errors, verdict.holds, verdict.reason))
     return tuple(found)
 
 
-def _observations(count: int, seed: int) -> Iterator[Batch]:
-    rng = np.random.default_rng(seed)
+def _observations(count: int, runs: int) -> Iterator[Batch]:
+    rng = np.random.default_rng(0)
     for _ in range(count):
-        yield {"y": rng.normal(1.0, NOISE, 1)}
+        yield {"y": rng.normal(TRUTH, NOISE, (1, runs))}
 
 
 # ── a moving target ──────────────────────────────────────────────────────────────────────────────
@@ -259,20 +291,19 @@ def _observations(count: int, seed: int) -> Iterator[Batch]:
 
 def _tracking(steps: int, runs: int) -> tuple[Tracking, ...]:
     """Linear regression on a stream whose truth walks away from where it was."""
-    Inverse = symopt.optim.schedules.Inverse
     settings: tuple[tuple[str, str, dict[str, object]], ...] = (
         ("SGD, 1/(k+1) after 20", "sgd", {"rate": 0.3, "schedule": Inverse(steps=20)}),
         ("SGD, constant", "sgd", {"rate": 0.1}),
         ("SMD", "smd", {"rate": 0.1, "meta_rate": 0.05, "decay": 0.99}),
     )
-    model, dims = symopt.load(HERE / "line.sym"), 5
+    dims = 5
+    problem = symopt.load(HERE / "line.sym").bind(x=np.ones((1, dims)), y=[0.0])
     found = []
     for label, method, options in settings:
         distance = np.zeros(steps)
         for run in range(runs):
             truths = np.cumsum(np.random.default_rng(run).normal(0, 0.05, (steps, dims)), axis=0)
             rng = np.random.default_rng(1000 + run)
-            problem = model.bind(samples(truths[0], 10, rng))
             stream = (samples(truth, 10, rng) for truth in truths)
             path = symopt.iterate(problem, method, stream=stream, options=options)
             for state in path:
@@ -285,13 +316,20 @@ def _tracking(steps: int, runs: int) -> tuple[Tracking, ...]:
 
 # ── speed without noise ──────────────────────────────────────────────────────────────────────────
 
+UNKNOWNS = 10
+
 
 def _speeds(conditions: tuple[float, ...]) -> tuple[Speed, ...]:
-    """Momentum, Nesterov, Rprop and Quickprop beside descent, on quadratics along their axes."""
+    """Momentum, Nesterov, Rprop and Quickprop beside descent, on quadratics."""
+    along = np.eye(UNKNOWNS)
+    across = np.linalg.qr(np.random.default_rng(4).normal(size=(UNKNOWNS, UNKNOWNS)))[0]
+    model = symopt.load(HERE / "bowl.sym")
+    bowl = model.bind(a=np.ones(UNKNOWNS), c=np.ones(UNKNOWNS), R=along)
     found = []
     for label in ("descent", "momentum", "nesterov", "rprop", "quickprop"):
-        steps = {condition: _steps(label, condition) for condition in conditions}
-        found.append(Speed(label, *_tuned(label, conditions[-1]), steps))
+        steps = [_steps(bowl.rebind(R=along), label, condition) for condition in conditions]
+        turned = _steps(bowl.rebind(R=across), label, conditions[-1])
+        found.append(Speed(label, dict(zip(conditions, steps, strict=True)), turned))
     return tuple(found)
 
 
@@ -306,18 +344,19 @@ def _tuned(label: str, condition: float) -> tuple[str, dict[str, object]]:
             return "momentum", {"rate": (1 + np.sqrt(beta)) ** 2, "momentum": float(beta)}
         case "nesterov":
             return "nesterov", {"rate": 1.0, "momentum": float((1 - root) / (1 + root))}
+        case "rprop":
+            return "rprop", {"least": 1e-9}  # the default's last steps are as long as the goal
         case _:
             return label, {}
 
 
-def _steps(label: str, condition: float) -> int:
-    curvatures = np.geomspace(1 / condition, 1, 10)
-    problem = symopt.load(HERE / "bowl.sym").bind(a=curvatures, c=np.ones(10))
+def _steps(bowl: symopt.Problem, label: str, condition: float) -> int | None:
+    problem = bowl.rebind(a=np.geomspace(1 / condition, 1, UNKNOWNS))
     method, options = _tuned(label, condition)
     for state in symopt.iterate(problem, method, tol=0, max_iter=20_000, options=options):
-        if np.linalg.norm(state.x - 1) <= 1e-6 * np.sqrt(10):
+        if np.linalg.norm(state.x - 1) <= 1e-6 * np.sqrt(UNKNOWNS):
             return state.iteration
-    return 20_000
+    return None
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────
@@ -329,24 +368,51 @@ def report(found: Findings) -> str:
         [
             "### Line searches, conjugate gradients and BFGS",
             table(
-                ("method", "distance left, all samples", "distance left, batches of 5"),
-                [(n.label, f"{n.whole:.2g}", f"{n.batches:.2g}") for n in found.noisy],
+                (
+                    "method",
+                    "distance left, all samples",
+                    "batches of 5",
+                    "steps until it gives up",
+                    "batches, each compared with itself",
+                ),
+                [
+                    (n.label, f"{n.whole:.2g}", f"{n.batches:.2g}", n.steps, f"{n.consistent:.2g}")
+                    for n in found.noisy
+                ],
             ),
             "### Signs of successive errors",
             f"With 10 % positives, E[sign(eₜ eₜ₊₁)] at the optimum is {found.sign:.3f} "
             "(0.01 + 0.81 − 0.18 = 0.64).",
             table(
-                ("method", "step size at the start", "mean of the last fifth"),
-                [(r.method, f"{r.first:g}", f"{r.last:.3g}") for r in found.rates],
+                (
+                    "method",
+                    "step size at the start",
+                    "in the last fifth",
+                    "place there (mean of the labels 0.1, median 0)",
+                ),
+                [
+                    (r.method, f"{r.first:g}", f"{r.last:.3g}", f"{r.place:.3f}")
+                    for r in found.rates
+                ],
             ),
             "### Stochastic meta-descent",
             f"v is at its fixpoint to {found.fixpoint:.1e}; with λ = 1, v·g in other coordinates "
             f"differs by {found.invariance:.1e}.",
             "### Schedules, on the mean of a stream: mean squared distance",
             table(
-                ("schedule", *(f"{count} steps" for count in found.counts), "Robbins-Monro"),
+                (
+                    "schedule",
+                    *(f"{count} steps" for count in found.counts),
+                    "Robbins-Monro",
+                    "because",
+                ),
                 [
-                    (s.schedule, *(f"{e:.2g}" for e in s.errors), "yes" if s.robbins_monro else "")
+                    (
+                        s.schedule,
+                        *(f"{e:.2g}" for e in s.errors),
+                        "yes" if s.robbins_monro else "no",
+                        s.reason,
+                    )
                     for s in found.schedules
                 ],
             ),
@@ -357,8 +423,15 @@ def report(found: Findings) -> str:
             ),
             "### Without noise: steps to a millionth of the distance, by condition number",
             table(
-                ("method", *(f"{c:g}" for c in found.speeds[0].steps)),
-                [(s.label, *s.steps.values()) for s in found.speeds],
+                (
+                    "method",
+                    *(f"{condition:g}" for condition in found.speeds[0].steps),
+                    f"{max(found.speeds[0].steps):g}, axes turned",
+                ),
+                [
+                    (s.label, *(n or "not reached" for n in (*s.steps.values(), s.turned)))
+                    for s in found.speeds
+                ],
             ),
         ]
     )
