@@ -75,14 +75,20 @@ def command(
     console.print(_table(entrants, maximize=problem.maximize))
     for line in convergence_lines(_curves(entrants), problem.maximize):
         console.print(line, markup=False)
-    if plot_path is not None:
+    for entrant in entrants:
+        if entrant.result is not None and entrant.result.batch_size is not None:
+            size = entrant.result.batch_size
+            console.print(f"{entrant.method}: batches of {size}, whose values do not compare")
+    if plot_path is not None and _curves(entrants):
         write_convergence(plot_path, _curves(entrants), problem.maximize)
     if not any(entrant.result is not None and entrant.result.success for entrant in entrants):
         context.exit(NEGATIVE)
 
 
 def _curves(entrants: Sequence[Entrant]) -> dict[str, object]:
-    return {e.method: e.result.trace for e in entrants if e.result is not None}
+    """The traces of those whose every step saw the whole objective."""
+    results = {e.method: e.result for e in entrants if e.result is not None}
+    return {name: found.trace for name, found in results.items() if found.batch_size is None}
 
 
 def _table(entrants: Sequence[Entrant], *, maximize: bool) -> object:

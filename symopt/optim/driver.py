@@ -21,6 +21,8 @@ from symopt.optim.working import ProblemRaised
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _FARTHEST = 1e14  # sizes of the start; a parameter that ends there was going on without end
+_STEEP = 1e-2  # part of the objective that a parameter's own size may still be worth in the end
+_FLAT = 1e-10  # below this part of its start the objective is about zero, and slopes say nothing
 _PATIENCE = 3  # steps in a row without change before the value counts as settled
 Tell = Callable[["Iterate"], bool]
 
@@ -159,8 +161,7 @@ class _Loop:
                     status = status or rules.between(state.point, following.point)
                     status = status or (Status.VALUE if settled >= _PATIENCE else None)
                 status = self._told(current) or status
-            if status is not None and status.success and rules.astray(following.point):
-                status = Status.UNBOUNDED
+            status = rules.honest(status, following.point)
             state = following
 
     def _at_start(self, rules: _Rules, state: State) -> Status | None:
@@ -289,9 +290,17 @@ class _Rules:
             return Status.GRADIENT
         return None
 
-    def astray(self, point: Point) -> bool:
-        """Whether a parameter is so far away that all that is settled is its last digit."""
-        return bool((np.abs(point.x) > _FARTHEST * self.sizes).any())
+    def honest(self, status: Status | None, point: Point) -> Status | None:
+        """A method's verdict, unless the point belies it: far away, or steep in other units."""
+        if status is None or not status.success:
+            return status
+        if (np.abs(point.x) > _FARTHEST * self.sizes).any():
+            return Status.UNBOUNDED
+        if status is Status.PRECISION and point.gradient.size:
+            seen = abs(point.value) > _FLAT * abs(self.start.value)
+            steep = self._effect(point) > _STEEP * abs(point.value)
+            return Status.STALLED if seen and steep else status
+        return status
 
     def _effect(self, point: Point) -> float:
         """The largest change of the objective, to first order, by a parameter as its size."""

@@ -9,7 +9,7 @@ import numpy as np
 from symopt.optim.bounds import box_of
 from symopt.optim.covariance import LARGEST, estimate, findings
 from symopt.optim.driver import Iterate
-from symopt.optim.feeds import Stream
+from symopt.optim.feeds import Batches, Stream
 from symopt.optim.optimizer import Remarked, Status
 from symopt.optim.problem import Needs, Vector
 from symopt.optim.run import Run
@@ -62,6 +62,7 @@ def result_of(run: Run, last: Iterate, rows: list[Row]) -> OptimizeResult:
         remark=remark,
         method=run.method,
         reason=run.reason,
+        batch_size=run.feed.size if isinstance(run.feed, Batches) else None,
         params=dict(run.problem.unpack(x)),
         trace=_trace(rows, validated=run.validation is not None),
         **fitted,

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from operator import index
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args, get_type_hints
 
 import numpy as np
 
@@ -205,10 +205,31 @@ def _optimizer(
     for option in options:
         if option not in valid:
             raise errors.unknown_option(chosen.name, option, valid)
+    _check_types(chosen, options)
     if method is None or isinstance(method, str | Automatic):
         assert chosen.record is not None, "a method by name has a record"
         return chosen.record.settings(options)
     return replace(method, **options)
+
+
+def _check_types(chosen: _Chosen, options: Mapping[str, object]) -> None:
+    """Numbers where there have to be numbers; what else may be wrong the settings say themselves."""
+    hints = get_type_hints(chosen.optimizer)
+    for option, value in options.items():
+        kinds = get_args(hints[option]) or (hints[option],)
+        numeric = {kind for kind in kinds if kind in (int, float, bool)}
+        if not numeric or len(numeric) + (type(None) in kinds) < len(kinds):
+            continue
+        if value is None and type(None) in kinds:
+            continue
+        truth = isinstance(value, bool | np.bool_)
+        whole = isinstance(value, int | np.integer) and not truth
+        real = isinstance(value, float | np.floating) or whole
+        fits = truth if bool in numeric else real if float in numeric else whole
+        if not fits:
+            words = {float: "a number", int: "a whole number", bool: "true or false"}
+            expected = next(text for kind, text in words.items() if kind in numeric)
+            raise errors.bad_option(chosen.name, option, value, expected)
 
 
 def _check_support(

@@ -63,3 +63,16 @@ def test_a_figure_needs_matplotlib(run, monkeypatch):
     result = run(*RACE, "--methods", "lm", "--plot", "race.svg")
     assert result.exit_code == 2
     assert "pip install 'symopt[plot]'" in result.stderr
+
+
+def test_values_of_batches_are_in_no_plot(run, folder):
+    (folder / "many.sym").write_text(
+        "data x[n], y[n]\nparam a init 1\nminimize sum((a * x[i] - y[i])^2 for i)\n"
+    )
+    (folder / "many.csv").write_text("x,y\n" + "".join(f"{i},{2 * i + i % 3}\n" for i in range(40)))
+    found = run(
+        "race", "many.sym", "--data", "many.csv", "--methods", "bfgs,sgd", "--max-iter", "50"
+    )
+    assert "sgd: batches of 32, whose values do not compare" in found.stdout
+    assert "A bfgs" in found.stdout
+    assert "B sgd" not in found.stdout

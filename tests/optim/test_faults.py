@@ -170,3 +170,17 @@ def test_an_objective_without_end(method):
     slope = objective(lambda x: -float(x.sum()), grad=lambda x: -np.ones(2))
     result = minimize(slope, method, x0=[1.0, 2.0], max_iter=LIMIT)
     assert not result.success, result.message
+
+
+def test_stuck_for_want_of_scale_is_no_success():
+    """1e-14 (x - 1e6)² + 1e6 y²: descent sees y alone, and x is far from where it should be."""
+    weights = np.array([1e-14, 1e6])
+    minimum = np.array([1e6, 0.0])
+    bowl = objective(
+        lambda p: 1.0 + float(weights @ (p - minimum) ** 2),
+        grad=lambda p: 2 * weights * (p - minimum),
+        names=("x", "y"),
+    )
+    result = minimize(bowl, "gradient-descent", x0=[1e7, 1.0])
+    assert abs(result.x[0] - 1e6) > 1
+    assert not result.success

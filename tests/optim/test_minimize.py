@@ -26,7 +26,7 @@ def test_result_has_scipys_fields_and_ours():
     result = minimize(ROSENBROCK.least_squares(), "lm", x0=ROSENBROCK.start)
     assert isinstance(result, OptimizeResult)
     names = (
-        "x fun grad optimality nit nfev njev nhev success status message remark method reason"
+        "x fun grad optimality nit nfev njev nhev success status message remark method reason batch_size"
         " params trace"
     )
     fitted = "residuals covariance stderr dof"
@@ -332,7 +332,7 @@ class _FixedValues:
         taken = int(state.point.x[0])
         if taken == len(self.values):
             return replace(state, outcome=Status.PRECISION)
-        return _Walk(Point(np.array([taken + 1.0]), self.values[taken], np.ones(1)))
+        return _Walk(Point(np.array([taken + 1.0]), self.values[taken], np.full(1, 1e-3)))
 
 
 def test_value_rule_needs_three_settled_steps_in_a_row():

@@ -155,7 +155,7 @@ def test_a_fixed_entry_may_be_outside_its_bounds():
 def test_unknown_options_list_the_valid_ones():
     with pytest.raises(DataError, match="no option `dampling`") as caught:
         ready(bowl(), "bfgs", x0=[0.0], options={"dampling": 1})
-    assert "scaled, decrease, curvature" in caught.value.diagnostics[0].notes[0]
+    assert "scaled, search, decrease, curvature" in caught.value.diagnostics[0].notes[0]
     with pytest.raises(DataError, match="did you mean `curvature`"):
         ready(bowl(), "bfgs", x0=[0.0], options={"curvatur": 0.5})
 
@@ -180,3 +180,23 @@ def _hungry():
     made = make_dataclass("hessian-hungry", [], frozen=True)
     made.needs = Needs.GRADIENT | Needs.HESSIAN
     return made()
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "words"),
+    [
+        ("adam", {"rate": "fast"}, "`rate` of adam must be a number, not 'fast'"),
+        ("adam", {"rate": True}, "must be a number, not True"),
+        ("adam", {"beta1": None}, "`beta1` of adam must be a number"),
+        ("bfgs", {"scaled": 1}, "`scaled` of bfgs must be true or false, not 1"),
+        ("svrg", {"batch_size": 2.5}, "`batch_size` of svrg must be a whole number, not 2.5"),
+    ],
+)
+def test_options_of_another_kind(method, options, words):
+    with pytest.raises(DataError, match=words):
+        ready(bowl(), method, x0=[0.0], options=options)
+
+
+def test_options_may_be_numbers_of_numpy():
+    assert ready(bowl(), "adam", x0=[0.0], options={"rate": np.float64(0.1)}).optimizer.rate == 0.1
+    assert ready(bowl(), "adam", x0=[0.0], options={"rate": None}).optimizer.rate is None

@@ -56,7 +56,7 @@ def test_below_the_bound_of_smooth_convex_objectives(found):
     minimum, least = chain_minimum(found.sublinear.points.shape[1])
     gap = found.sublinear.values[1:] - least
     assert (gap <= lipschitz_bound(found.sublinear, least, minimum) - least).all()
-    # In the middle of many curvatures between 0 and 1 it falls like k^-½: by 0.7 for twice the steps.
+    # In the middle of many curvatures between 0 and 1 it falls like k^-½: by 0.7 when k doubles.
     np.testing.assert_allclose(gap[[39, 79, 159]] / gap[[19, 39, 79]], 2**-0.5, rtol=0.1)
 
 

@@ -45,14 +45,22 @@ def found():
 
 
 def test_second_order_methods_learn_most_from_a_pattern(found):
-    last = {name: curve.loss[-5:].mean() for name, curve in found.independent.items()}
-    assert last["SMD"] < min(last["SGD"], last["SGD, slower"])
-    assert last["GEKF"] < last["SMD"]
+    curves = found.independent
+    last = {name: curve.loss[-5:].mean() for name, curve in curves.items()}
+    assert last["SMD"] < 0.8 * last["SGD"]
+    assert last["SMD"] < last["ALAP"]
+    assert last["SMD, careful"] < last["SGD, careful"]
+    # The filter has seen fewer patterns, and the others are nowhere then.
+    seen = curves["GEKF"].patterns[-1]
+    for name in ("SGD", "ALAP", "SMD"):
+        assert curves["GEKF"].final < 0.5 * curves[name].after(seen)
 
 
-def test_smd_stays_stable_on_a_walk(found):
-    assert found.wandering["SMD"].broke == 0
-    assert found.wandering["SMD"].loss[-5:].mean() < found.wandering["SGD"].loss[-5:].mean()
+def test_no_careful_run_breaks_on_a_walk(found):
+    for name, curve in found.wandering.items():
+        if name.endswith("careful"):
+            assert curve.broke == 0
+            assert np.isfinite(curve.loss).all()
 
 
 def test_storage_is_that_of_the_published_table(found):

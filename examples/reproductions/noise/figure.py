@@ -13,8 +13,9 @@ def draw(found: Findings, figure: Any) -> None:
     """Four panels."""
     noisy, schedules, tracking, speeds = figure.subplots(1, 4)
     places = np.arange(len(found.noisy))
-    noisy.barh(places - 0.2, [n.whole for n in found.noisy], 0.4, label="all samples")
-    noisy.barh(places + 0.2, [n.batches for n in found.noisy], 0.4, label="batches of 5")
+    noisy.barh(places - 0.25, [n.whole for n in found.noisy], 0.25, label="all samples")
+    noisy.barh(places, [n.batches for n in found.noisy], 0.25, label="batches of 5")
+    noisy.barh(places + 0.25, [n.consistent for n in found.noisy], 0.25, label="each by itself")
     noisy.set(
         title="distance left",
         xscale="log",

@@ -23,9 +23,14 @@ def draw(found: Findings, figure: Any) -> None:
     task.set(title="four regions, and a walk")
     panels = ((independent, found.independent), (walk, found.wandering))
     for panel, curves in panels:
-        for name, curve in curves.items():
-            panel.plot(curve.patterns, curve.loss, label=name)
+        for number, (name, curve) in enumerate(curves.items()):
+            method, _, careful = name.partition(", ")
+            line = "--" if careful else "-"
+            color = f"C{number % (len(curves) // 2)}"
+            label = None if careful else method
+            panel.plot(curve.patterns, curve.loss, line, color=color, linewidth=1, label=label)
         panel.set(xlabel="patterns", ylabel="loss of fresh points", ylim=(0, 1.5))
     independent.set(title="independent points")
     walk.set(title="points of a walk")
+    independent.plot([], [], "--", color="black", linewidth=1, label="careful")
     independent.legend(fontsize=7)
