@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
+import symopt
 from symopt.optim import METHODS, minimize, objective
 
 
@@ -33,6 +36,24 @@ CASES = {
     "from above": (valley(2.0), [2.0, 3.0], [1.0, 1.0]),
     "a large unit": (valley(1.0, (10.0, 10.0)), [-5.0, 5.0], [10.0, 10.0]),
 }
+
+
+@functools.cache
+def compiled():
+    text = """
+    param x init -1, y init 1
+    residual a = x - 1
+    residual b = sqrt(5) * (y - x^2)
+    minimize a^2 + b^2
+    """
+    return symopt.parse(text).bind()
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_a_program_of_no_samples_is_one_sample(method):
+    result = minimize(compiled(), method.name)
+    np.testing.assert_allclose(result.x, 1, rtol=1e-2, err_msg=result.message)
+    assert result.fun < 1e-2
 
 
 @pytest.mark.parametrize("case", CASES)

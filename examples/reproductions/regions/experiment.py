@@ -242,7 +242,7 @@ def report(found: Findings) -> str:
 
 def _ends(curves: Mapping[str, Curve]) -> str:
     total = max(curve.patterns[-1] for curve in curves.values())
-    points = [round(part * total, -2) for part in (0.1, 0.25, 1.0)]
+    points = [part * total // 100 * 100 for part in (0.1, 0.25, 1.0)]
 
     def shown(loss: float) -> str:
         return (

@@ -73,8 +73,9 @@ class Perceptron:
         x, mistakes = point.x, state.mistakes
         order = state.chance.generator().permutation(count)
         for first in range(0, count, self.batch_size):
-            batch = problem.batch(order[first : first + self.batch_size])
-            gradient = point.gradient if count == 1 else batch.grad(x)
+            gradient = point.gradient
+            if count > 1:
+                gradient = problem.batch(order[first : first + self.batch_size]).grad(x)
             if gradient.any():
                 x, mistakes = box.move(x, -rate * gradient), mistakes + 1
         # A pass of many samples may come back to where it began without being done.
