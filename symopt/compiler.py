@@ -58,7 +58,10 @@ def analyse(source: Source) -> Stages:
     marked = program.marked("model", "residual")
     objective = program.objective
     cut = last_marked(whole, marked, objective) if objective else marked
-    samples = (program.sample,) if program.sample else sample_dims(whole, None)
+    # Dims of parameters alone are not of samples, however long.
+    sampled = {dim for data in program.data.values() for size in data.shape for dim in size.dims}
+    ranked = tuple(dim for dim in sample_dims(whole, None) if dim in sampled)
+    samples = (program.sample,) if program.sample else ranked
     squares = program.least_squares
     task = Task(whole, objective, cut, tuple(program.params), samples, squares)
     return Stages(source, file, program, warnings, setup, task)

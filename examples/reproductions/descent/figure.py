@@ -38,4 +38,4 @@ def draw(found: Findings, figure: Any) -> None:
 
     left = [s for s in found.saddles if s.steps is not None]
     saddle.semilogx([s.offset for s in left], [s.steps for s in left], "o-")
-    saddle.set(title="steps at a saddle", xlabel="start off it")
+    saddle.set(title="steps at a saddle", xlabel="distance of the start from the ridge")
