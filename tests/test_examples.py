@@ -15,7 +15,9 @@ from symopt.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-COMMANDS = re.findall(r"`(symopt fit [^`]+)`", (EXAMPLES / "README.md").read_text())
+COMMANDS = re.findall(r"`(symopt fit [^`]+)`", (EXAMPLES / "README.md").read_text(encoding="utf-8"))
+PAGES = ROOT / "docs" / "reproductions"
+REPRODUCTIONS = sorted(path.parent for path in (EXAMPLES / "reproductions").glob("*/__main__.py"))
 CERTIFIED = json.loads((EXAMPLES / "nist" / "certified.json").read_text())
 
 
@@ -29,8 +31,19 @@ def test_every_program_has_a_documented_command():
     documented = {word for command in COMMANDS for word in command.split() if ".sym" in word}
     others = {str(path.relative_to(ROOT)) for path in EXAMPLES.rglob("*.sym")} - documented
     folders = {Path(path).parent for path in others}
-    scripts = {folder for folder in folders if (ROOT / folder / "__main__.py").is_file()}
-    assert folders - scripts <= {Path("examples/nist")}
+    assert folders <= {Path("examples/nist"), *(path.relative_to(ROOT) for path in REPRODUCTIONS)}
+
+
+def test_every_reproduction_has_a_command_and_a_page():
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    index = (PAGES / "index.md").read_text(encoding="utf-8")
+    assert REPRODUCTIONS
+    for path in REPRODUCTIONS:
+        assert f"`python -m examples.reproductions.{path.name}`" in readme
+        assert f"]({path.name}.md)" in index
+        assert f"python -m examples.reproductions.{path.name}" in (
+            PAGES / f"{path.name}.md"
+        ).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if "--max-iter" not in c])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from symopt.optim.problem import Mask, Problem, Vector
+from symopt.optim.rounding import EPSILON
+
+D = TypeVar("D", bound="Vector | None")  # a step in some entries, 0 in the others
 
 _APPROACH = 0.99  # the part of the way to an open bound that one step may go
-_SNAP = 8 * float(np.finfo(np.float64).eps)  # a step that ends this close to a bound ends on it
+_SNAP = 8 * EPSILON  # a step that ends this close to a bound ends on it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +88,23 @@ class Box:
     def leaving(self, x: Vector, direction: Vector) -> Mask:
         """The entries at a closed bound that the direction would take outside."""
         return self.active(x, -direction)
+
+    def feasible(self, x: Vector, gradient: Vector, among: Callable[[Mask], D]) -> D | Vector:
+        """The step that `among` makes in some entries, in those that it does not take outside.
+
+        An entry at a bound may be pulled inside by its gradient and yet pushed outside by the
+        others; it is held as well.
+        """
+        free = ~self.active(x, gradient)
+        while free.any():
+            step = among(free)
+            if step is None:
+                return step
+            leaving = self.leaving(x, step)
+            if not leaving.any():
+                return step
+            free = free & ~leaving
+        return np.zeros_like(x)
 
     def projected(self, x: Vector, gradient: Vector) -> Vector:
         """The gradient without the entries that a bound holds."""

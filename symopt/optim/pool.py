@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from symopt.optim.bounds import Box
 from symopt.optim.problem import Matrix, Point, Problem, Vector, typical_sizes
+from symopt.optim.rounding import EPSILON
 
 _WIDTH = 0.3  # the standard deviation that searches a box, as a fraction of its width (Hansen)
 
-_ROUNDING = 4 * float(np.finfo(np.float64).eps)
+_ROUNDING = 4 * EPSILON
 
 
 @dataclass(frozen=True, slots=True, eq=False)

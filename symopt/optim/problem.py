@@ -149,6 +149,14 @@ def evaluate_value(problem: Problem, x: Vector) -> Point:
     return Point(x.copy(), float(problem.value(x)), np.empty(0))
 
 
+def dense_hessian(problem: Problem, x: Vector) -> Matrix:
+    """The Hessian; column by column where only its products are provided."""
+    if Needs.HESSIAN in problem.provides:
+        return problem.hess(x)
+    matrix = np.array([problem.hvp(x, unit) for unit in np.eye(len(x))])
+    return (matrix + matrix.T) / 2
+
+
 def typical_sizes(problem: Problem, x: Vector) -> Vector:
     """How large each unknown is, judged by the start: the root mean square of its array.
 

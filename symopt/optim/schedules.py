@@ -8,12 +8,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from symopt.optim import errors
-
-
-def _check_positive(schedule: str, **values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise errors.bad_option(schedule, name, value, "positive")
+from symopt.optim.options import check_positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ class Inverse:
     power: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_positive("Inverse", steps=self.steps, power=self.power)
+        check_positive("Inverse", steps=self.steps, power=self.power)
 
     def factor(self, progress: Progress) -> float:
         return float((1 + progress.count / self.steps) ** -self.power)
@@ -70,7 +65,7 @@ class Exponential:
     decay: float = 1e-3  # β
 
     def __post_init__(self) -> None:
-        _check_positive("Exponential", decay=self.decay)
+        check_positive("Exponential", decay=self.decay)
 
     def factor(self, progress: Progress) -> float:
         return float(np.exp(-self.decay * progress.count))
@@ -91,7 +86,7 @@ class Plateau:
     threshold: float = 1e-4
 
     def __post_init__(self) -> None:
-        _check_positive("Plateau", drop=self.drop, patience=self.patience)
+        check_positive("Plateau", drop=self.drop, patience=self.patience)
 
     def factor(self, progress: Progress) -> float:
         return float(self.drop**progress.drops)
@@ -116,7 +111,7 @@ class Cosine:
     last: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_positive("Cosine", steps=self.steps)
+        check_positive("Cosine", steps=self.steps)
 
     def factor(self, progress: Progress) -> float:
         part = min(progress.count / self.steps, 1.0)
@@ -134,7 +129,7 @@ class WarmUp:
     then: Schedule = Constant()
 
     def __post_init__(self) -> None:
-        _check_positive("WarmUp", steps=self.steps)
+        check_positive("WarmUp", steps=self.steps)
 
     def factor(self, progress: Progress) -> float:
         if progress.count < self.steps:
@@ -189,3 +184,9 @@ def schedule_of(method: str, given: ScheduleLike) -> Schedule:
     if given not in NAMES:
         raise errors.bad_option(method, "schedule", given, f"a schedule, or one of {list(NAMES)}")
     return NAMES[given]
+
+
+def check_rate(method: str, rate: float | None, schedule: ScheduleLike) -> None:
+    """A rate is positive, or None for one that is chosen; a schedule is known."""
+    check_positive(method, rate=rate)
+    schedule_of(method, schedule)

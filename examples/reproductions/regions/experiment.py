@@ -31,9 +31,8 @@ class Learner:
     options: Mapping[str, object]
 
     @property
-    def share(self) -> float:
-        """Of the steps and runs that the others get, for it takes longer."""
-        return 0.3 if self.method == "gekf" else 1.0
+    def slow(self) -> bool:
+        return self.method == "gekf"
 
 
 def _learner(name: str, method: str, **options: object) -> Learner:
@@ -97,14 +96,16 @@ class Findings:
 
 def measure(quick: bool) -> Findings:
     """Learning curves on both kinds of points, and costs."""
-    steps, runs = (600, 2) if quick else (2500, 10)
+    usual, slow = ((600, 2), (80, 1)) if quick else ((2500, 10), (2500, 3))
     model = symopt.load(HERE / "network.sym")
     judge = model.bind(labelled(grid()))
     problem = judge.rebind(labelled(grid(4)))
 
     def curves(source: Source) -> dict[str, Curve]:
         return {
-            learner.name: _curve(problem, judge, learner, source, steps, runs)
+            learner.name: _curve(
+                problem, judge, learner, source, *(slow if learner.slow else usual)
+            )
             for learner in LEARNERS
         }
 
@@ -128,17 +129,14 @@ def _curve(
     steps: int,
     runs: int,
 ) -> Curve:
-    count, runs = steps, max(round(learner.share * runs), 1)
-    if runs == 1:
-        count = round(learner.share * steps)
-    window = max(steps // 50, 1)
+    window = max(steps // 50, 10)
     losses, finals, errors, broke = [], [], [], 0
     for seed in range(runs):
-        seen = np.full(count, np.inf)
-        for state in learn(problem, learner, source(count, BATCH, seed), seed):
+        seen = np.full(steps, np.inf)
+        for state in learn(problem, learner, source(steps, BATCH, seed), seed):
             if state.status is None:
                 seen[state.iteration] = state.fun
-        losses.append(seen[: count // window * window].reshape(-1, window).mean(axis=1))
+        losses.append(seen[: steps // window * window].reshape(-1, window).mean(axis=1))
         finals.append(judge.value(state.x))
         errors.append(judge.eval("error", state.x))
         broke += not (np.isfinite(seen[-1]) and finals[-1] < BROKEN)
@@ -171,7 +169,7 @@ def _times(
     best, numbers = {learner.name: np.inf for learner in learners}, {}
     for turn in range(4):
         for learner in learners:
-            count = max(steps // (20 if learner.method == "gekf" else 1), 5)
+            count = max(steps // (20 if learner.slow else 1), 5)
             batches = list(drawn(count, batch, seed=turn))
             began = perf_counter()
             *_, last = learn(problem, learner, batches, seed=0)

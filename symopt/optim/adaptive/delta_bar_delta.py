@@ -7,11 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.adaptive.local_steps import agreement, resting
 from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_decay, check_not_negative, check_positive
+from symopt.optim.options import check_decay, check_fraction, check_not_negative, check_positive
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_rate
 
@@ -52,12 +51,9 @@ class DeltaBarDelta:
     theta: float = 0.7
 
     def __post_init__(self) -> None:
-        if self.rate is not None:
-            check_positive(_NAME, rate=self.rate)
-        if self.kappa is not None:
-            check_not_negative(_NAME, kappa=self.kappa)
-        if not 0 < self.phi < 1:
-            raise errors.bad_option(_NAME, "phi", self.phi, "between 0 and 1")
+        check_positive(_NAME, rate=self.rate)
+        check_not_negative(_NAME, kappa=self.kappa)
+        check_fraction(_NAME, phi=self.phi)
         check_decay(_NAME, theta=self.theta)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> DeltaBarDeltaState:

@@ -43,8 +43,7 @@ class Quickprop:
     mu: float = 1.75
 
     def __post_init__(self) -> None:
-        if self.rate is not None:
-            check_positive("quickprop", rate=self.rate)
+        check_positive("quickprop", rate=self.rate)
         check_positive("quickprop", mu=self.mu)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> QuickpropState:

@@ -12,6 +12,7 @@ from symopt.optim import errors
 from symopt.optim.adaptive.local_steps import agreement, resting
 from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_choice, check_fraction
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_sizes
 
@@ -66,12 +67,10 @@ class Rprop:
     scaled: bool = True
 
     def __post_init__(self) -> None:
-        if self.variant not in ("simplified", "irprop-"):
-            raise _bad("variant", self.variant, "'simplified' or 'irprop-'")
+        check_choice(("simplified", "irprop-"), "rprop", variant=self.variant)
         if not 1 < self.growth < np.inf:
             raise _bad("growth", self.growth, "above 1")
-        if not 0 < self.shrink < 1:
-            raise _bad("shrink", self.shrink, "between 0 and 1")
+        check_fraction("rprop", shrink=self.shrink)
         if not 0 <= self.least <= self.most:
             raise _bad("least", self.least, "from 0 to `most`")
         if not (self.first > 0 and self.least <= self.first <= self.most):

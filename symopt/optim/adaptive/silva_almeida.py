@@ -11,7 +11,7 @@ from symopt.optim import errors
 from symopt.optim.adaptive.local_steps import agreement, resting
 from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_decay, check_not_negative, check_positive
+from symopt.optim.options import check_decay, check_fraction, check_not_negative, check_positive
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_rate
 
@@ -56,12 +56,10 @@ class SilvaAlmeida:
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.rate is not None:
-            check_positive(_NAME, rate=self.rate)
+        check_positive(_NAME, rate=self.rate)
         if not 1 < self.u < np.inf:
             raise errors.bad_option(_NAME, "u", self.u, "above 1")
-        if not 0 < self.d < 1:
-            raise errors.bad_option(_NAME, "d", self.d, "between 0 and 1")
+        check_fraction(_NAME, d=self.d)
         check_decay(_NAME, momentum=self.momentum)
         check_not_negative(_NAME, tolerance=self.tolerance)
 

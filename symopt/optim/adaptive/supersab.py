@@ -11,7 +11,7 @@ from symopt.optim import errors
 from symopt.optim.adaptive.local_steps import agreement, resting
 from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_decay, check_positive
+from symopt.optim.options import check_at_least, check_decay, check_fraction, check_positive
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_rate
 
@@ -54,15 +54,12 @@ class SuperSAB:
     most: float = 1e6
 
     def __post_init__(self) -> None:
-        if self.rate is not None:
-            check_positive(_NAME, rate=self.rate)
+        check_positive(_NAME, rate=self.rate)
         if not 1 < self.growth < np.inf:
             raise errors.bad_option(_NAME, "growth", self.growth, "above 1")
-        if not 0 < self.shrink < 1:
-            raise errors.bad_option(_NAME, "shrink", self.shrink, "between 0 and 1")
+        check_fraction(_NAME, shrink=self.shrink)
         check_decay(_NAME, momentum=self.momentum)
-        if not self.most >= 1:
-            raise errors.bad_option(_NAME, "most", self.most, "1 or more")
+        check_at_least(1, _NAME, most=self.most)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> SuperSABState:
         point = evaluate(problem, x)

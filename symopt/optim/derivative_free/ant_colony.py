@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least, check_fraction, check_positive
 from symopt.optim.pool import (
     Pool,
     evaluated,
@@ -57,15 +57,10 @@ class AntColony:
 
     def __post_init__(self) -> None:
         name = "ant-colony"
-        if self.archive < 2:
-            raise errors.bad_option(name, "archive", self.archive, "at least 2")
-        if self.ants < 1:
-            raise errors.bad_option(name, "ants", self.ants, "at least 1")
-        for option in ("locality", "evaporation"):
-            if not getattr(self, option) > 0:
-                raise errors.bad_option(name, option, getattr(self, option), "positive")
-        if not 0 < self.tolerance < 1:
-            raise errors.bad_option(name, "tolerance", self.tolerance, "between 0 and 1")
+        check_at_least(2, name, archive=self.archive)
+        check_at_least(1, name, ants=self.ants)
+        check_positive(name, locality=self.locality, evaporation=self.evaporation)
+        check_fraction(name, tolerance=self.tolerance)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> AntColonyState:
         point = evaluate_value(problem, x)

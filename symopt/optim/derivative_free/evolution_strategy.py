@@ -11,6 +11,7 @@ from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least, check_fraction
 from symopt.optim.pool import initial_spread, inside, ranked, resolved, values_at
 from symopt.optim.problem import Matrix, Needs, Point, Problem, Vector, evaluate_value
 
@@ -91,12 +92,10 @@ class EvolutionStrategy:
 
     def __post_init__(self) -> None:
         name = "evolution-strategy"
-        if self.population is not None and self.population < 4:
-            raise errors.bad_option(name, "population", self.population, "at least 4")
+        check_at_least(4, name, population=self.population)
         if not 0 < self.sigma < np.inf:
             raise errors.bad_option(name, "sigma", self.sigma, "positive")
-        if not 0 < self.tolerance < 1:
-            raise errors.bad_option(name, "tolerance", self.tolerance, "between 0 and 1")
+        check_fraction(name, tolerance=self.tolerance)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> EvolutionStrategyState:
         point, n = evaluate_value(problem, x), len(x)

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least, check_choice, check_fraction, check_not_negative
 from symopt.optim.pool import (
     Pool,
     Rounds,
@@ -66,17 +66,17 @@ class Genetic:
 
     def __post_init__(self) -> None:
         name = "genetic"
-        if self.population is not None and self.population < 4:
-            raise errors.bad_option(name, "population", self.population, "at least 4")
-        if self.crossover not in ("blx", "sbx"):
-            raise errors.bad_option(name, "crossover", self.crossover, "'blx' or 'sbx'")
-        for option in ("alpha", "eta", "eta_mutation", "restarts"):
-            if not getattr(self, option) >= 0:
-                raise errors.bad_option(name, option, getattr(self, option), "zero or more")
-        if self.candidates < 1:
-            raise errors.bad_option(name, "candidates", self.candidates, "at least 1")
-        if not 0 < self.tolerance < 1:
-            raise errors.bad_option(name, "tolerance", self.tolerance, "between 0 and 1")
+        check_at_least(4, name, population=self.population)
+        check_choice(("blx", "sbx"), name, crossover=self.crossover)
+        check_not_negative(
+            name,
+            alpha=self.alpha,
+            eta=self.eta,
+            eta_mutation=self.eta_mutation,
+            restarts=self.restarts,
+        )
+        check_at_least(1, name, candidates=self.candidates)
+        check_fraction(name, tolerance=self.tolerance)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> GeneticState:
         # A population of one has settled: the first step begins another.

@@ -10,6 +10,7 @@ import numpy as np
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_fraction, check_not_negative
 from symopt.optim.pool import (
     Pool,
     Rounds,
@@ -60,10 +61,8 @@ class NelderMead:
     def __post_init__(self) -> None:
         if not 0 < self.edge < np.inf:
             raise errors.bad_option("nelder-mead", "edge", self.edge, "positive")
-        if self.restarts < 0:
-            raise errors.bad_option("nelder-mead", "restarts", self.restarts, "zero or more")
-        if not 0 < self.tolerance < 1:
-            raise errors.bad_option("nelder-mead", "tolerance", self.tolerance, "between 0 and 1")
+        check_not_negative("nelder-mead", restarts=self.restarts)
+        check_fraction("nelder-mead", tolerance=self.tolerance)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> NelderMeadState:
         point, spread = evaluate_value(problem, x), initial_spread(problem, x)

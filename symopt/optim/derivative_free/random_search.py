@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least, check_fraction, check_not_negative
 from symopt.optim.pool import Rounds, initial_spread, inside, resolved, values_at
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate_value
 
@@ -46,12 +46,10 @@ class RandomSearch:
     tolerance: float = 1e-8
 
     def __post_init__(self) -> None:
-        if self.candidates < 4:  # some of them shorter than the last
-            raise errors.bad_option("random-search", "candidates", self.candidates, "at least 4")
-        if self.restarts < 0:
-            raise errors.bad_option("random-search", "restarts", self.restarts, "zero or more")
-        if not 0 < self.tolerance < 1:
-            raise errors.bad_option("random-search", "tolerance", self.tolerance, "between 0 and 1")
+        # Some candidates have to be shorter than the last one.
+        check_at_least(4, "random-search", candidates=self.candidates)
+        check_not_negative("random-search", restarts=self.restarts)
+        check_fraction("random-search", tolerance=self.tolerance)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> RandomSearchState:
         return RandomSearchState(

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.chance import Chance
 from symopt.optim.cooling import Cooling, first_temperature
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least, check_fraction
 from symopt.optim.pool import accepts, initial_spread, reflected, resolved, values_at
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate_value
 
@@ -54,12 +54,9 @@ class SimulatedAnnealing:
 
     def __post_init__(self) -> None:
         name = "simulated-annealing"
-        for option in ("cycles", "sweeps"):
-            if getattr(self, option) < 1:
-                raise errors.bad_option(name, option, getattr(self, option), "at least 1")
-        for option in ("factor", "acceptance", "coldest", "tolerance"):
-            if not 0 < getattr(self, option) < 1:
-                raise errors.bad_option(name, option, getattr(self, option), "between 0 and 1")
+        check_at_least(1, name, cycles=self.cycles, sweeps=self.sweeps)
+        check_fraction(name, factor=self.factor, acceptance=self.acceptance)
+        check_fraction(name, coldest=self.coldest, tolerance=self.tolerance)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> SimulatedAnnealingState:
         point, spread, chance = evaluate_value(problem, x), initial_spread(problem, x), Chance(seed)

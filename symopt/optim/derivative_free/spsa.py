@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_fraction, check_not_negative, check_positive
 from symopt.optim.pool import initial_spread, inside, resolved, values_at
 from symopt.optim.problem import Mask, Matrix, Needs, Point, Problem, Vector, evaluate_value
 
@@ -65,15 +65,11 @@ class SPSA:
     tolerance: float = 1e-6
 
     def __post_init__(self) -> None:
-        if self.gain is not None and not self.gain > 0:
-            raise errors.bad_option("spsa", "gain", self.gain, "positive")
-        for option in ("perturbation", "alpha", "gamma", "longest", "steps"):
-            if not getattr(self, option) > 0:
-                raise errors.bad_option("spsa", option, getattr(self, option), "positive")
-        if not self.stability >= 0:
-            raise errors.bad_option("spsa", "stability", self.stability, "zero or more")
-        if not 0 < self.tolerance < 1:
-            raise errors.bad_option("spsa", "tolerance", self.tolerance, "between 0 and 1")
+        check_positive("spsa", gain=self.gain, perturbation=self.perturbation)
+        check_positive("spsa", alpha=self.alpha, gamma=self.gamma)
+        check_positive("spsa", longest=self.longest, steps=self.steps)
+        check_not_negative("spsa", stability=self.stability)
+        check_fraction("spsa", tolerance=self.tolerance)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> SPSAState:
         point, spread, chance = evaluate_value(problem, x), initial_spread(problem, x), Chance(seed)

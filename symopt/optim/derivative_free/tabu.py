@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least, check_fraction, check_not_negative
 from symopt.optim.pool import Rounds, TabuList, initial_spread, inside, resolved, values_at
 from symopt.optim.problem import Mask, Matrix, Needs, Point, Problem, Vector, evaluate_value
 
@@ -54,14 +54,10 @@ class Tabu:
     tolerance: float = 1e-7
 
     def __post_init__(self) -> None:
-        for option in ("neighbours", "length", "patience"):
-            if getattr(self, option) < 1:
-                raise errors.bad_option("tabu", option, getattr(self, option), "at least 1")
-        for option in ("ball", "restarts"):
-            if not getattr(self, option) >= 0:
-                raise errors.bad_option("tabu", option, getattr(self, option), "zero or more")
-        if not 0 < self.tolerance < 1:
-            raise errors.bad_option("tabu", "tolerance", self.tolerance, "between 0 and 1")
+        check_at_least(1, "tabu", neighbours=self.neighbours)
+        check_at_least(1, "tabu", length=self.length, patience=self.patience)
+        check_not_negative("tabu", ball=self.ball, restarts=self.restarts)
+        check_fraction("tabu", tolerance=self.tolerance)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> TabuState:
         point = evaluate_value(problem, x)

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.chance import Chance
 from symopt.optim.discrete.method import Candidate, DiscreteProblem
 from symopt.optim.discrete.neighbourhoods import DiscreteState
 from symopt.optim.optimizer import Status
+from symopt.optim.options import check_at_least, check_decay
 from symopt.optim.pool import Pool, ranked, tournament
 
 
@@ -44,11 +44,9 @@ class DiscreteGenetic:
     patience: int = 50
 
     def __post_init__(self) -> None:
-        for option, least in (("population", 2), ("candidates", 1), ("patience", 1)):
-            if getattr(self, option) < least:
-                raise errors.bad_option(NAME, option, getattr(self, option), f"at least {least}")
-        if not 0 <= self.mutation < 1:
-            raise errors.bad_option(NAME, "mutation", self.mutation, "at least 0 and below 1")
+        check_at_least(2, NAME, population=self.population)
+        check_at_least(1, NAME, candidates=self.candidates, patience=self.patience)
+        check_decay(NAME, mutation=self.mutation)
 
     def init(
         self, problem: DiscreteProblem, start: DiscreteState, seed: int = 0

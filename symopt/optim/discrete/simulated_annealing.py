@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.chance import Chance
 from symopt.optim.cooling import Cooling, first_temperature
 from symopt.optim.discrete.method import Candidate, DiscreteProblem
 from symopt.optim.discrete.neighbourhoods import DiscreteState
 from symopt.optim.optimizer import Status
+from symopt.optim.options import check_at_least, check_fraction
 from symopt.optim.pool import accepts
 
 _SAMPLES = 50  # moves that the first temperature is judged by
@@ -46,12 +46,8 @@ class DiscreteAnnealing:
     patience: int = 5
 
     def __post_init__(self) -> None:
-        for option in ("trials", "patience"):
-            if getattr(self, option) < 1:
-                raise errors.bad_option(NAME, option, getattr(self, option), "at least 1")
-        for option in ("factor", "acceptance", "coldest"):
-            if not 0 < getattr(self, option) < 1:
-                raise errors.bad_option(NAME, option, getattr(self, option), "between 0 and 1")
+        check_at_least(1, NAME, trials=self.trials, patience=self.patience)
+        check_fraction(NAME, factor=self.factor, acceptance=self.acceptance, coldest=self.coldest)
 
     def init(
         self, problem: DiscreteProblem, start: DiscreteState, seed: int = 0

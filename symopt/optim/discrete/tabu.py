@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.chance import Chance
 from symopt.optim.discrete.method import Candidate, DiscreteProblem
 from symopt.optim.discrete.neighbourhoods import DiscreteState, Move
 from symopt.optim.optimizer import Status
+from symopt.optim.options import check_at_least, check_not_negative
 from symopt.optim.pool import TabuList
 
 
@@ -42,12 +42,8 @@ class DiscreteTabu:
     restarts: int = 3
 
     def __post_init__(self) -> None:
-        for option in ("length", "patience"):
-            given = getattr(self, option)
-            if given is not None and given < 1:
-                raise errors.bad_option(NAME, option, given, "at least 1")
-        if self.restarts < 0:
-            raise errors.bad_option(NAME, "restarts", self.restarts, "zero or more")
+        check_at_least(1, NAME, length=self.length, patience=self.patience)
+        check_not_negative(NAME, restarts=self.restarts)
 
     def init(
         self, problem: DiscreteProblem, start: DiscreteState, seed: int = 0

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim.bounds import Box, box_of
+from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.problem import (
     Mask,
@@ -19,10 +19,9 @@ from symopt.optim.problem import (
     evaluate,
     typical_sizes,
 )
-from symopt.optim.searches.choice import WolfeSearch, check_conditions, check_search, search
+from symopt.optim.rounding import EPSILON
+from symopt.optim.searches.choice import WolfeSearch, check_search, search
 from symopt.optim.searches.verdict import at_noise_floor
-
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +43,7 @@ class BFGS:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 5_000
 
     scaled: bool = True
@@ -53,8 +52,7 @@ class BFGS:
     curvature: float = 0.9
 
     def __post_init__(self) -> None:
-        check_search("bfgs", self.search, armijo=False)
-        check_conditions("bfgs", self.decrease, self.curvature)
+        check_search("bfgs", self, armijo=False)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> BFGSState:
         point = evaluate(problem, x)
@@ -63,23 +61,16 @@ class BFGS:
 
     def step(self, problem: Problem, state: BFGSState) -> BFGSState:
         box, point = box_of(problem), state.point
-        direction = _feasible_direction(state, box)
+        direction = box.feasible(
+            point.x, point.gradient, lambda free: _direction(state.inverse, point.gradient, free)
+        )
         shortened = box.shortened(point.x, direction)
         if point.gradient @ shortened < 0:
             direction = shortened
         slope = float(point.gradient @ direction)
         if not slope < 0:
             return _restarted(state, direction)
-        trial = search(
-            self.search,
-            problem,
-            box,
-            point,
-            direction,
-            1.0,
-            decrease=self.decrease,
-            curvature=self.curvature,
-        )
+        trial = search(self, problem, box, point, direction, 1.0)
         if trial is None:
             return _restarted(state, direction)
         inverse = _updated(state.inverse, point, trial.point, rescale=state.fresh)
@@ -93,27 +84,11 @@ def _first_inverse(point: Point, sizes: Vector) -> Matrix:
     return np.diag(scale * sizes**2)
 
 
-def _feasible_direction(state: BFGSState, box: Box) -> Vector:
-    """The quasi-Newton step among the entries that it does not take out of the box.
-
-    An entry at a bound may be pulled inside by its gradient and yet pushed outside by the others;
-    it is held as well. Some entry always stays free, for the step goes downhill.
-    """
-    point = state.point
-    held = box.active(point.x, point.gradient)
-    while True:
-        direction = _direction(state.inverse, point.gradient, held)
-        leaving = box.leaving(point.x, direction)
-        if not leaving.any():
-            return direction
-        held = held | leaving
-
-
-def _direction(inverse: Matrix, gradient: Vector, held: Mask) -> Vector:
-    """The quasi-Newton step among the entries that are not held."""
-    if not held.any():
+def _direction(inverse: Matrix, gradient: Vector, free: Mask) -> Vector:
+    """The quasi-Newton step among the free entries."""
+    if free.all():
         return -(inverse @ gradient)
-    free = ~held
+    held = ~free
     # The inverse of the free block of the Hessian, from blocks of its inverse (Schur complement).
     coupling = inverse[np.ix_(free, held)]
     correction = np.linalg.solve(inverse[np.ix_(held, held)], coupling.T @ gradient[free])
@@ -126,7 +101,7 @@ def _updated(inverse: Matrix, old: Point, new: Point, *, rescale: bool) -> Matri
     """The inverse after the step from old to new."""
     s, y = new.x - old.x, new.gradient - old.gradient
     curvature = float(s @ y)
-    if not curvature > _EPSILON * float(np.linalg.norm(s) * np.linalg.norm(y)):
+    if not curvature > EPSILON * float(np.linalg.norm(s) * np.linalg.norm(y)):
         return inverse
     product = inverse @ y
     spread = float(y @ product)

@@ -7,16 +7,16 @@ from typing import ClassVar, Literal, assert_never, get_args
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least, check_choice
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
-from symopt.optim.searches.choice import WolfeSearch, check_conditions, check_search, search
+from symopt.optim.rounding import EPSILON
+from symopt.optim.searches.choice import WolfeSearch, check_search, search
 from symopt.optim.searches.line import Trial
 from symopt.optim.searches.verdict import is_short, verdict
 
 Formula = Literal["fletcher-reeves", "polak-ribiere", "hestenes-stiefel", "dai-yuan", "hager-zhang"]
-_EPSILON = float(np.finfo(np.float64).eps)
 _MANY = 50
 _CORRELATION = 0.2  # Powell's test: |g.g_old| beyond this part of g.g
 _DESCENT = 1e-8  # the least cosine of the angle between a direction and the descending gradient
@@ -51,7 +51,7 @@ class ConjugateGradients:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 20_000
 
     formula: Formula = "hestenes-stiefel"
@@ -61,14 +61,9 @@ class ConjugateGradients:
     curvature: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.formula not in get_args(Formula):
-            raise errors.bad_option(
-                "cg", "formula", self.formula, f"one of {list(get_args(Formula))}"
-            )
-        if self.restart is not None and not self.restart >= 1:
-            raise errors.bad_option("cg", "restart", self.restart, "at least 1")
-        check_search("cg", self.search, armijo=False)
-        check_conditions("cg", self.decrease, self.curvature)
+        check_choice(get_args(Formula), "cg", formula=self.formula)
+        check_at_least(1, "cg", restart=self.restart)
+        check_search("cg", self, armijo=False)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> ConjugateGradientsState:
         point, sizes = evaluate(problem, x), typical_sizes(problem, x)
@@ -78,16 +73,7 @@ class ConjugateGradients:
 
     def step(self, problem: Problem, state: ConjugateGradientsState) -> ConjugateGradientsState:
         point, direction = state.point, state.direction
-        trial = search(
-            self.search,
-            problem,
-            box_of(problem),
-            point,
-            direction,
-            state.first,
-            decrease=self.decrease,
-            curvature=self.curvature,
-        )
+        trial = search(self, problem, box_of(problem), point, direction, state.first)
         if trial is None:
             return self._after_failure(state)
         return self._after(state, trial)

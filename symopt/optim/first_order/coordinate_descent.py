@@ -10,6 +10,7 @@ import numpy as np
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_choice
 from symopt.optim.problem import (
     Needs,
     Point,
@@ -54,9 +55,7 @@ class CoordinateDescent:
     search: Literal["golden-section", "exact"] = "golden-section"
 
     def __post_init__(self) -> None:
-        if self.search not in ("golden-section", "exact"):
-            expected = "'golden-section' or 'exact'"
-            raise errors.bad_option(_NAME, "search", self.search, expected)
+        check_choice(("golden-section", "exact"), _NAME, search=self.search)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> CoordinateDescentState:
         sizes = typical_sizes(problem, x)

@@ -10,14 +10,16 @@ import numpy as np
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_rate
+from symopt.optim.options import check_choice
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
-from symopt.optim.schedules import Constant, Pace, ScheduleLike, schedule_of
+from symopt.optim.rounding import EPSILON
+from symopt.optim.schedules import Constant, Pace, ScheduleLike, check_rate, schedule_of
 from symopt.optim.searches.backtracking import backtrack
 from symopt.optim.searches.line import Trial, along
 from symopt.optim.searches.wolfe import strong_wolfe
 
-_ROUNDING = 64 * float(np.finfo(np.float64).eps)
+_NAME = "gradient-descent"
+_ROUNDING = 64 * EPSILON
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,21 +49,19 @@ class GradientDescent:
     decrease: float = 1e-4
 
     def __post_init__(self) -> None:
-        name = METHOD_NAME
-        check_rate(name, self.rate, self.schedule)
-        if self.rate is None and schedule_of(name, self.schedule) != Constant():
+        check_rate(_NAME, self.rate, self.schedule)
+        if self.rate is None and schedule_of(_NAME, self.schedule) != Constant():
             expected = "'constant' where there is no `rate`"
-            raise errors.bad_option(name, "schedule", self.schedule, expected)
-        if self.search not in ("armijo", "strong-wolfe"):
-            raise errors.bad_option(name, "search", self.search, "'armijo' or 'strong-wolfe'")
+            raise errors.bad_option(_NAME, "schedule", self.schedule, expected)
+        check_choice(("armijo", "strong-wolfe"), _NAME, search=self.search)
         if not 0 < self.decrease < 0.5:
-            raise errors.bad_option(name, "decrease", self.decrease, "between 0 and 0.5")
+            raise errors.bad_option(_NAME, "decrease", self.decrease, "between 0 and 0.5")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> GradientDescentState:
         point = evaluate(problem, x)
         if self.rate is None:
             return GradientDescentState(point, _first_length(point), None)
-        pace = Pace(self.rate, schedule_of(METHOD_NAME, self.schedule))
+        pace = Pace(self.rate, schedule_of(_NAME, self.schedule))
         return GradientDescentState(point, self.rate, pace)
 
     def step(self, problem: Problem, state: GradientDescentState) -> GradientDescentState:
@@ -106,9 +106,8 @@ def _first_length(point: Point) -> float:
     return 0.05 * size / steepest if 0 < steepest < np.inf else 1.0
 
 
-METHOD_NAME = "gradient-descent"
 METHOD = Method(
-    name=METHOD_NAME,
+    name=_NAME,
     family="first order",
     order=1,
     optimizer=GradientDescent,

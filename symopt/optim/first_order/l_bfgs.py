@@ -7,15 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.first_order.limited_memory import Memory
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
-from symopt.optim.searches.choice import WolfeSearch, check_conditions, check_search, search
+from symopt.optim.rounding import EPSILON
+from symopt.optim.searches.choice import WolfeSearch, check_search, search
 from symopt.optim.searches.verdict import at_noise_floor
-
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +35,7 @@ class LBFGS:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 10_000
 
     memory: int = 20
@@ -46,10 +45,8 @@ class LBFGS:
     curvature: float = 0.9
 
     def __post_init__(self) -> None:
-        if not self.memory >= 1:
-            raise errors.bad_option("l-bfgs", "memory", self.memory, "at least 1")
-        check_search("l-bfgs", self.search, armijo=False)
-        check_conditions("l-bfgs", self.decrease, self.curvature)
+        check_at_least(1, "l-bfgs", memory=self.memory)
+        check_search("l-bfgs", self, armijo=False)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> LBFGSState:
         point = evaluate(problem, x)
@@ -61,16 +58,7 @@ class LBFGS:
         direction = sizes * state.memory.newton_step(sizes * point.gradient)
         if not float(point.gradient @ direction) < 0:
             return _restarted(state, direction)
-        trial = search(
-            self.search,
-            problem,
-            box_of(problem),
-            point,
-            direction,
-            1.0,
-            decrease=self.decrease,
-            curvature=self.curvature,
-        )
+        trial = search(self, problem, box_of(problem), point, direction, 1.0)
         if trial is None:
             return _restarted(state, direction)
         step = (trial.point.x - point.x) / sizes

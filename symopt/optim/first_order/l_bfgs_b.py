@@ -7,17 +7,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.first_order.cauchy_point import cauchy_point, compact, subspace_step
 from symopt.optim.first_order.l_bfgs import first_memory
 from symopt.optim.first_order.limited_memory import Memory
 from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.options import check_at_least
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
-from symopt.optim.searches.choice import WolfeSearch, check_conditions, check_search, search
+from symopt.optim.rounding import EPSILON
+from symopt.optim.searches.choice import WolfeSearch, check_search, search
 from symopt.optim.searches.verdict import at_noise_floor
-
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +38,7 @@ class LBFGSB:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 10_000
 
     memory: int = 20
@@ -49,10 +48,8 @@ class LBFGSB:
     curvature: float = 0.9
 
     def __post_init__(self) -> None:
-        if not self.memory >= 1:
-            raise errors.bad_option("l-bfgs-b", "memory", self.memory, "at least 1")
-        check_search("l-bfgs-b", self.search, armijo=False)
-        check_conditions("l-bfgs-b", self.decrease, self.curvature)
+        check_at_least(1, "l-bfgs-b", memory=self.memory)
+        check_search("l-bfgs-b", self, armijo=False)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> LBFGSBState:
         point, box = evaluate(problem, x), box_of(problem)
@@ -65,16 +62,7 @@ class LBFGSB:
         direction = _direction(state, box)
         if not float(point.gradient @ direction) < 0:
             return _restarted(state, box, direction)
-        trial = search(
-            self.search,
-            problem,
-            box,
-            point,
-            direction,
-            1.0,
-            decrease=self.decrease,
-            curvature=self.curvature,
-        )
+        trial = search(self, problem, box, point, direction, 1.0)
         if trial is None:
             return _restarted(state, box, direction)
         step = (trial.point.x - point.x) / sizes

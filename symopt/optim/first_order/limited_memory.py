@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symopt.optim.problem import Vector
-
-_EPSILON = float(np.finfo(np.float64).eps)
+from symopt.optim.rounding import EPSILON
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +33,7 @@ class Memory:
         """
         curvature = float(step @ change)
         lengths = float(np.linalg.norm(step) * np.linalg.norm(change))
-        if not curvature > _EPSILON * lengths:
+        if not curvature > EPSILON * lengths:
             return self
         pairs = (*self.pairs, Pair(step, change, curvature))[-capacity:]
         return Memory(pairs, curvature / float(change @ change))

@@ -8,10 +8,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_decay, check_rate
+from symopt.optim.options import check_decay
 from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import Maths, RuleState, Value, advance, begin
-from symopt.optim.schedules import ScheduleLike
+from symopt.optim.schedules import ScheduleLike, check_rate
 
 
 class MomentumMemory(NamedTuple):

@@ -11,14 +11,22 @@ from numpy.typing import NDArray
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_rate
-from symopt.optim.problem import Mask, Needs, Point, Problem, Vector, evaluate, typical_sizes
-from symopt.optim.schedules import Pace, ScheduleLike, schedule_of
-from symopt.optim.searches.choice import Search, check_conditions, check_search, search
+from symopt.optim.problem import (
+    Mask,
+    Needs,
+    Point,
+    Problem,
+    Vector,
+    dense_hessian,
+    evaluate,
+    typical_sizes,
+)
+from symopt.optim.rounding import EPSILON
+from symopt.optim.schedules import Pace, ScheduleLike, check_rate, schedule_of
+from symopt.optim.searches.choice import Search, check_search, search
 from symopt.optim.searches.verdict import verdict
 
 _NAME = "preconditioned-descent"
-_EPSILON = float(np.finfo(np.float64).eps)
 _LEAST = 1e-4  # the least curvature, of the largest, that a diagonal is taken to have
 _LEAST_EIGENVALUE = 1e-10
 Metric = NDArray[np.float64]  # the diagonal of A, or A
@@ -44,7 +52,7 @@ class PreconditionedDescent:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-6, step=1e-9, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-6, step=1e-9, value=EPSILON)
     max_iter: ClassVar[int] = 20_000
 
     metric: Literal["diagonal", "hessian"] | Any = "diagonal"
@@ -56,8 +64,7 @@ class PreconditionedDescent:
 
     def __post_init__(self) -> None:
         check_rate(_NAME, self.rate, self.schedule)
-        check_search(_NAME, self.search)
-        check_conditions(_NAME, self.decrease, self.curvature)
+        check_search(_NAME, self)
         if isinstance(self.metric, str):
             if self.metric not in ("diagonal", "hessian"):
                 expected = "'diagonal', 'hessian', a vector or a matrix"
@@ -87,16 +94,7 @@ class PreconditionedDescent:
             pace = state.pace.following
             metric = self._metric(problem, reached.x, state.sizes)
             return PreconditionedDescentState(reached, metric, state.sizes, pace, stuck)
-        trial = search(
-            self.search,
-            problem,
-            box,
-            point,
-            direction,
-            1.0,
-            decrease=self.decrease,
-            curvature=self.curvature,
-        )
+        trial = search(self, problem, box, point, direction, 1.0)
         if trial is None:
             return replace(state, outcome=verdict(point, direction, state.sizes))
         metric = self._metric(problem, trial.point.x, state.sizes)
@@ -107,7 +105,7 @@ class PreconditionedDescent:
             return _given(self.metric)
         if not problem.provides & (Needs.HESSIAN | Needs.HVP):
             return 1 / sizes**2
-        hessian = _hessian(problem, x)
+        hessian = dense_hessian(problem, x)
         if not np.isfinite(hessian).all():
             return 1 / sizes**2
         return (
@@ -136,14 +134,6 @@ def _definite(matrix: Metric) -> bool:
     return symmetric and bool(np.linalg.eigvalsh(matrix)[0] > 0)
 
 
-def _hessian(problem: Problem, x: Vector) -> Metric:
-    """The Hessian; column by column where only its products are provided."""
-    if Needs.HESSIAN in problem.provides:
-        return problem.hess(x)
-    matrix = np.array([problem.hvp(x, unit) for unit in np.eye(len(x))])
-    return (matrix + matrix.T) / 2
-
-
 def _positive_diagonal(hessian: Metric, sizes: Vector) -> Vector:
     """The sizes of the diagonal's entries, none too small beside the others (in like units)."""
     curvatures = np.abs(np.diag(hessian)) * sizes**2
@@ -163,13 +153,8 @@ def _positive(hessian: Metric) -> Metric:
 
 def _direction(box: Box, point: Point, metric: Metric) -> Vector:
     """−A⁻¹ g, among the entries that neither the gradient nor the step itself holds at a bound."""
-    held = box.active(point.x, point.gradient)
-    while True:
-        direction = _solved(point.gradient, metric, ~held)
-        leaving = box.leaving(point.x, direction)
-        if not leaving.any():
-            return direction
-        held = held | leaving
+    gradient = point.gradient
+    return box.feasible(point.x, gradient, lambda free: _solved(gradient, metric, free))
 
 
 def _solved(gradient: Vector, metric: Metric, free: Mask) -> Vector:

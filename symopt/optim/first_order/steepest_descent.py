@@ -10,10 +10,10 @@ import numpy as np
 from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
-from symopt.optim.searches.choice import Search, check_conditions, check_search, search
+from symopt.optim.rounding import EPSILON
+from symopt.optim.searches.choice import Search, check_search, search
 from symopt.optim.searches.verdict import verdict
 
-_EPSILON = float(np.finfo(np.float64).eps)
 _FIRST = 0.1  # of its size that an entry may move in the first trial
 
 
@@ -36,7 +36,7 @@ class SteepestDescent:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-6, step=1e-9, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-6, step=1e-9, value=EPSILON)
     max_iter: ClassVar[int] = 20_000
 
     search: Search = "exact"
@@ -44,8 +44,7 @@ class SteepestDescent:
     curvature: float = 0.1
 
     def __post_init__(self) -> None:
-        check_search("steepest-descent", self.search)
-        check_conditions("steepest-descent", self.decrease, self.curvature)
+        check_search("steepest-descent", self)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> SteepestDescentState:
         point, sizes = evaluate(problem, x), typical_sizes(problem, x)
@@ -58,16 +57,7 @@ class SteepestDescent:
         direction = -box.projected(point.x, point.gradient)
         # Halving only shortens: it has to begin with more.
         first = 2 * state.length if self.search == "armijo" else state.length
-        trial = search(
-            self.search,
-            problem,
-            box,
-            point,
-            direction,
-            first,
-            decrease=self.decrease,
-            curvature=self.curvature,
-        )
+        trial = search(self, problem, box, point, direction, first)
         if trial is None:
             return replace(state, outcome=verdict(point, state.length * direction, state.sizes))
         return replace(state, point=trial.point, length=trial.length)

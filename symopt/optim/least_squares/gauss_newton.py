@@ -10,8 +10,9 @@ import numpy as np
 from symopt.optim import errors
 from symopt.optim.linear.conjugate import conjugate_gradients
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_decay
+from symopt.optim.options import check_choice, check_decay
 from symopt.optim.problem import Mask, Matrix, Needs, Problem, Vector
+from symopt.optim.rounding import EPSILON
 from symopt.optim.schedules import ScheduleLike
 from symopt.optim.second_order.definite import solve_least_norm
 from symopt.optim.second_order.descent import (
@@ -25,7 +26,6 @@ from symopt.optim.second_order.descent import (
 from symopt.optim.second_order.newton_krylov import forcing_term
 from symopt.optim.second_order.quadratic import filled
 
-_EPSILON = float(np.finfo(np.float64).eps)
 _LARGEST_JACOBIAN = 1 << 24  # entries; beyond, G is formed from its products (128 MB)
 _LARGEST_MATRIX = 1_000  # columns of G; beyond, it is used by products
 
@@ -43,7 +43,7 @@ class GaussNewton:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.GAUSS_NEWTON
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 2_000
 
     rate: float = 1.0
@@ -53,9 +53,7 @@ class GaussNewton:
     search: SearchOrNone = "more-thuente"
 
     def __post_init__(self) -> None:
-        if self.factor not in ("auto", "svd", "normal", "krylov"):
-            expected = "'auto', 'svd', 'normal' or 'krylov'"
-            raise errors.bad_option("gauss-newton", "factor", self.factor, expected)
+        check_choice(("auto", "svd", "normal", "krylov"), "gauss-newton", factor=self.factor)
         check_decay("gauss-newton", forcing=self.forcing)
         check_descent("gauss-newton", self.rate, self.schedule, self.search)
 

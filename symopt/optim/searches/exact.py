@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
+from symopt.optim.rounding import EPSILON
 from symopt.optim.searches.line import NOISE, Trial, progress
 
-_EPSILON = float(np.finfo(np.float64).eps)
 _EXPANSION = 4.0
 
 
@@ -25,7 +23,7 @@ def exact(
     The slope is what is brought to zero, for it is known far below the rounding of the values. At
     `longest`, where a bound stops the line, it may still fall.
     """
-    flat, noise = -4 * _EPSILON * start.slope, NOISE * abs(start.value)
+    flat, noise = -4 * EPSILON * start.slope, NOISE * abs(start.value)
     before, low, high = start, start, None
     length = min(first, longest)
     for count in range(max_trials):
@@ -71,7 +69,7 @@ def _level(
     part = high.slope / (high.slope - low.slope)
     for _ in range(max_trials):
         width = other.length - newest.length
-        least = 2 * _EPSILON * flattest.length / abs(width)
+        least = 2 * EPSILON * flattest.length / abs(width)
         if least > 0.5 or abs(flattest.slope) <= flat:
             break
         trial = at(newest.length + min(max(part, least), 1 - least) * width)

@@ -9,8 +9,9 @@ import numpy as np
 
 from symopt.optim.bounds import Box
 from symopt.optim.problem import Point, Problem, Vector, evaluate
+from symopt.optim.rounding import EPSILON
 
-NOISE = 8 * float(np.finfo(np.float64).eps)  # relative rounding of a value
+NOISE = 8 * EPSILON  # relative rounding of a value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

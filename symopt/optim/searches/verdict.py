@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from symopt.optim.optimizer import Status
 from symopt.optim.problem import Point, Vector
+from symopt.optim.rounding import relative_change
 
-_EPSILON = float(np.finfo(np.float64).eps)
 # This is the noise floor if the step promises at most this fraction of the objective (1e-5
 # sqrt(dof) standard errors), or moves no parameter by more than that fraction of its size (an
 # objective near zero, whose relative rounding is large).
@@ -20,13 +18,17 @@ def at_noise_floor(point: Point, step: Vector, sizes: Vector) -> bool:
     promised = -float(point.gradient @ step)
     if not promised > 0:
         return False
-    return promised <= _NEAR_DECREASE * abs(point.value) or is_short(point, step, sizes)
+    return is_negligible(point, step) or is_short(point, step, sizes)
+
+
+def is_negligible(point: Point, step: Vector) -> bool:
+    """Whether a step changes the objective by next to nothing, to first order."""
+    return abs(float(point.gradient @ step)) <= _NEAR_DECREASE * abs(point.value)
 
 
 def is_short(point: Point, step: Vector, sizes: Vector) -> bool:
     """Whether a step moves no parameter by more than a small part of its size."""
-    known = np.maximum(np.abs(point.x), _EPSILON * sizes)
-    return bool((np.abs(step) <= _NEAR_STEP * known).all())
+    return relative_change(point.x, step, sizes) <= _NEAR_STEP
 
 
 def verdict(point: Point, step: Vector, sizes: Vector) -> Status:

@@ -8,10 +8,10 @@ import numpy as np
 
 from symopt.optim.linear.dense import solve_dense
 from symopt.optim.problem import Matrix, Vector
+from symopt.optim.rounding import EPSILON
 
 Modification: TypeAlias = Literal["ldl", "eigenvalues", "none"]
 
-_EPSILON = float(np.finfo(np.float64).eps)
 _BALANCINGS = 10  # of the rows of a matrix; each halves the exponents of what is left
 
 
@@ -47,10 +47,10 @@ def solve_least_norm(matrix: Matrix, right: Vector) -> Vector:
     diagonal = np.diag(matrix)
     scales = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     values, vectors = np.linalg.eigh(matrix * np.outer(scales, scales))
-    if values[0] > len(values) * _EPSILON * values[-1]:
+    if values[0] > len(values) * EPSILON * values[-1]:
         return scales * (vectors @ ((vectors.T @ (scales * right)) / values))
     values, vectors = np.linalg.eigh(matrix)
-    kept = values > len(values) * _EPSILON * values[-1]
+    kept = values > len(values) * EPSILON * values[-1]
     return vectors[:, kept] @ ((vectors[:, kept].T @ right) / values[kept])
 
 
@@ -98,5 +98,5 @@ def _by_pivots(matrix: Matrix, right: Vector) -> Vector:
 def _by_eigenvalues(matrix: Matrix, right: Vector) -> Vector:
     values, vectors = np.linalg.eigh(matrix)
     sizes = np.abs(values)
-    floor = len(values) * _EPSILON * float(np.max(sizes, initial=0.0))
+    floor = len(values) * EPSILON * float(np.max(sizes, initial=0.0))
     return vectors @ ((vectors.T @ right) / np.maximum(sizes, floor or 1.0))

@@ -10,6 +10,7 @@ import numpy as np
 from symopt.optim.optimizer import Method, Stopping
 from symopt.optim.options import check_not_negative
 from symopt.optim.problem import Mask, Needs, Problem, Vector
+from symopt.optim.rounding import EPSILON
 from symopt.optim.schedules import ScheduleLike
 from symopt.optim.second_order.definite import solve_damped
 from symopt.optim.second_order.descent import (
@@ -20,8 +21,6 @@ from symopt.optim.second_order.descent import (
     started,
 )
 from symopt.optim.second_order.quadratic import filled
-
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class GradientCovariance:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.FISHER
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 10_000
 
     rate: float = 1.0

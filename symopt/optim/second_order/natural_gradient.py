@@ -13,6 +13,7 @@ from symopt.optim import errors
 from symopt.optim.optimizer import Method, Stopping
 from symopt.optim.options import check_not_negative
 from symopt.optim.problem import FisherKind, Mask, Matrix, Needs, Problem, Vector
+from symopt.optim.rounding import EPSILON
 from symopt.optim.schedules import ScheduleLike
 from symopt.optim.second_order.definite import solve_damped
 from symopt.optim.second_order.descent import (
@@ -28,9 +29,8 @@ from symopt.optim.working import ProblemRaised
 Metric: TypeAlias = Callable[[Vector], Any]  # of a place: a symmetric matrix
 Distance: TypeAlias = Callable[[Vector, Vector], float]  # of two places
 
-_EPSILON = float(np.finfo(np.float64).eps)
 _EMPIRICAL_DAMPING = 0.1  # its rank may be that of few samples, and it vanishes where these fit
-_DIFFERENCE = _EPSILON**0.25  # of typical sizes, for second differences
+_DIFFERENCE = EPSILON**0.25  # of typical sizes, for second differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class NaturalGradient:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.FISHER
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 10_000
 
     rate: float = 1.0
@@ -64,8 +64,7 @@ class NaturalGradient:
             raise errors.bad_option("natural-gradient", "metric", self.metric, expected)
         if self.distance is not None and self.metric != "auto":
             raise errors.bad_option("natural-gradient", "metric", self.metric, "left to `distance`")
-        if self.damping is not None:
-            check_not_negative("natural-gradient", damping=self.damping)
+        check_not_negative("natural-gradient", damping=self.damping)
         check_descent("natural-gradient", self.rate, self.schedule, self.search)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> DescentState:

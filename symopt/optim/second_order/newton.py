@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.problem import Mask, Needs, Problem, Vector
+from symopt.optim.options import check_choice
+from symopt.optim.problem import Mask, Needs, Problem, Vector, dense_hessian
+from symopt.optim.rounding import EPSILON
 from symopt.optim.schedules import ScheduleLike
 from symopt.optim.second_order.definite import Modification, solve_definite
 from symopt.optim.second_order.descent import (
@@ -19,9 +20,7 @@ from symopt.optim.second_order.descent import (
     descended,
     started,
 )
-from symopt.optim.second_order.quadratic import dense_hessian, filled
-
-_EPSILON = float(np.finfo(np.float64).eps)
+from symopt.optim.second_order.quadratic import filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Newton:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.HVP
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 2_000
 
     rate: float = 1.0
@@ -44,9 +43,7 @@ class Newton:
     search: SearchOrNone | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        if self.modify not in ("ldl", "eigenvalues", "none"):
-            expected = "'ldl', 'eigenvalues' or 'none'"
-            raise errors.bad_option("newton", "modify", self.modify, expected)
+        check_choice(get_args(Modification), "newton", modify=self.modify)
         check_descent("newton", self.rate, self.schedule, self._search)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> DescentState:

@@ -10,8 +10,9 @@ import numpy as np
 from symopt.optim import errors
 from symopt.optim.linear.conjugate import conjugate_gradients
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_decay
+from symopt.optim.options import check_choice, check_decay
 from symopt.optim.problem import Mask, Needs, Problem, Vector
+from symopt.optim.rounding import EPSILON
 from symopt.optim.schedules import ScheduleLike
 from symopt.optim.second_order.descent import (
     DescentState,
@@ -21,8 +22,6 @@ from symopt.optim.second_order.descent import (
     started,
 )
 from symopt.optim.second_order.quadratic import filled
-
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class NewtonKrylov:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.HVP
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=_EPSILON, value=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-10, step=EPSILON, value=EPSILON)
     max_iter: ClassVar[int] = 5_000
 
     rate: float = 1.0
@@ -47,9 +46,8 @@ class NewtonKrylov:
     search: SearchOrNone = "more-thuente"
 
     def __post_init__(self) -> None:
-        if self.product not in ("hvp", "complex-step", "gauss-newton"):
-            expected = "'hvp', 'complex-step' or 'gauss-newton'"
-            raise errors.bad_option("newton-krylov", "product", self.product, expected)
+        known = ("hvp", "complex-step", "gauss-newton")
+        check_choice(known, "newton-krylov", product=self.product)
         check_decay("newton-krylov", forcing=self.forcing)
         check_descent("newton-krylov", self.rate, self.schedule, self.search)
 

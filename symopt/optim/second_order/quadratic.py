@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from symopt.optim.bounds import Box
-from symopt.optim.problem import Mask, Matrix, Needs, Point, Problem, Vector
+from symopt.optim.problem import Mask, Matrix, Point, Vector
+from symopt.optim.rounding import EPSILON
 from symopt.optim.trust_region import more_sorensen, steihaug
 
-_NOISE = 64 * float(np.finfo(np.float64).eps)
+_NOISE = 64 * EPSILON
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,14 +76,6 @@ class QuadraticModel:
             tolerance=size * min(0.1, float(np.sqrt(size))),
             max_iter=2 * len(slope),
         )
-
-
-def dense_hessian(problem: Problem, x: Vector) -> Matrix:
-    """The Hessian; column by column where only its products are provided."""
-    if Needs.HESSIAN in problem.provides:
-        return problem.hess(x)
-    matrix = np.array([problem.hvp(x, unit) for unit in np.eye(len(x))])
-    return (matrix + matrix.T) / 2
 
 
 def filled(held: Vector, free: Mask, entries: Vector) -> Vector:

@@ -8,26 +8,26 @@ from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_positive
+from symopt.optim.options import check_choice, check_positive
 from symopt.optim.problem import (
     Matrix,
     Needs,
     Point,
     Problem,
     Vector,
+    dense_hessian,
     evaluate,
     typical_sizes,
 )
-from symopt.optim.second_order.quadratic import QuadraticModel, dense_hessian
+from symopt.optim.rounding import EPSILON, relative_change
+from symopt.optim.second_order.quadratic import QuadraticModel
 from symopt.optim.trust_region import RadiusRule, parabola_minimum
 
 Curvature: TypeAlias = Literal["hessian", "gauss-newton"]
 
-_EPSILON = float(np.finfo(np.float64).eps)
-_NOISE = 64 * _EPSILON  # relative rounding of a value
+_NOISE = 64 * EPSILON  # relative rounding of a value
 # Near enough to a minimum for the noise floor, as in Levenberg-Marquardt: the model promises at
 # most this fraction of the objective, or the step is at most this fraction of the parameters.
 _NEAR_DECREASE = 1e-8
@@ -71,12 +71,8 @@ class TrustRegion:
     curvature: Literal["auto", "hessian"] = "auto"
 
     def __post_init__(self) -> None:
-        if self.subproblem not in ("exact", "steihaug"):
-            expected = "'exact' or 'steihaug'"
-            raise errors.bad_option("trust-region", "subproblem", self.subproblem, expected)
-        if self.curvature not in ("auto", "hessian"):
-            expected = "'auto' or 'hessian'"
-            raise errors.bad_option("trust-region", "curvature", self.curvature, expected)
+        check_choice(("exact", "steihaug"), "trust-region", subproblem=self.subproblem)
+        check_choice(("auto", "hessian"), "trust-region", curvature=self.curvature)
         check_positive("trust-region", radius=self.radius)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> TrustRegionState:
@@ -98,7 +94,8 @@ class TrustRegion:
             promised = model.reduction(step)
             if not np.isfinite(promised):
                 return replace(before, outcome=Status.NONFINITE)
-            if abs(promised) <= _rounding(state) or _relative(step, state) <= _EPSILON:
+            change = relative_change(state.point.x, step, state.sizes)
+            if abs(promised) <= _rounding(state) or change <= EPSILON:
                 if state.curvature == "hessian":
                     return _polished(problem, box, replace(before, curvature="hessian"), model)
                 state = replace(before, curvature="hessian")
@@ -201,7 +198,7 @@ def _polished(
     near = abs(promised) <= _NEAR_DECREASE * abs(value)
     if abs(promised) <= _worth(state):
         return replace(state, outcome=Status.PRECISION)
-    if not near and _relative(step, state) > _NEAR_STEP:
+    if not near and relative_change(point.x, step, state.sizes) > _NEAR_STEP:
         return replace(state, outcome=Status.STALLED)
     if promised > 0:
         reached = evaluate(problem, box.move(point.x, step))
@@ -220,13 +217,7 @@ def _rounding(state: TrustRegionState) -> float:
 
 def _worth(state: TrustRegionState) -> float:
     """What is nothing to an objective that falls to zero: squares of the start's rounding."""
-    return _EPSILON**2 * state.first
-
-
-def _relative(step: Vector, state: TrustRegionState) -> float:
-    """The largest change of a parameter, as a fraction of its size."""
-    sizes = np.maximum(np.abs(state.point.x), _EPSILON * state.sizes)
-    return float(np.max(np.abs(step) / sizes, initial=0.0))
+    return EPSILON**2 * state.first
 
 
 METHOD = Method(

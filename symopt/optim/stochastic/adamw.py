@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_decay, check_not_negative, check_positive, check_rate
+from symopt.optim.options import check_decay, check_not_negative, check_positive
 from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import Maths, RuleState, Value, advance, begin
-from symopt.optim.schedules import ScheduleLike
+from symopt.optim.schedules import ScheduleLike, check_rate
 from symopt.optim.stochastic.adam import RELATIVE, AdamMemory, no_memory, normalized
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from symopt.optim import errors
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_rate
+from symopt.optim.options import check_fraction
 from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import Maths, RuleState, Value, advance, begin
-from symopt.optim.schedules import ScheduleLike
+from symopt.optim.schedules import ScheduleLike, check_rate
 
 _TINY = float(np.finfo(np.float64).tiny)
 
@@ -46,8 +46,7 @@ class ALAP:
 
     def __post_init__(self) -> None:
         check_rate("alap", self.rate, self.schedule)
-        if not 0 < self.decay < 1:
-            raise errors.bad_option("alap", "decay", self.decay, "between 0 and 1")
+        check_fraction("alap", decay=self.decay)
         # |gₜ ⟨g⟩| is at most ⟨g g⟩/(2 √(γ(1 − γ))), by the inequality of the two means.
         limit = 2 * math.sqrt(self.decay * (1 - self.decay))
         if not 0 < self.meta_rate < limit:

@@ -8,10 +8,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_positive, check_rate
+from symopt.optim.options import check_positive
 from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import Maths, RuleState, Value, advance, begin
-from symopt.optim.schedules import ScheduleLike
+from symopt.optim.schedules import ScheduleLike, check_rate
 
 _CHANGE = 0.1  # of a step size in the first steps
 
@@ -43,8 +43,7 @@ class ExponentiatedStep:
 
     def __post_init__(self) -> None:
         check_rate("exponentiated-step", self.rate, self.schedule)
-        if self.meta_rate is not None:
-            check_positive("exponentiated-step", meta_rate=self.meta_rate)
+        check_positive("exponentiated-step", meta_rate=self.meta_rate)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> RuleState[ExponentiatedMemory]:
         return begin(self, problem, x)

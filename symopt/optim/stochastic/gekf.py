@@ -14,9 +14,9 @@ from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.options import check_not_negative, check_positive
 from symopt.optim.problem import Matrix, Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_sizes
+from symopt.optim.rounding import EPSILON
 
 _NAME = "gekf"
-_EPSILON = float(np.finfo(np.float64).eps)
 _SMALL = 32  # unknowns up to which the Gauss-Newton matrix is formed and taken apart
 _MANY = 4  # where its rank is above an n-th part of its size, products do not pay
 _NOTHING = 1e-12  # of the most that is learnt in one direction: what rounding leaves in others
@@ -55,7 +55,7 @@ class GEKF:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT | Needs.GAUSS_NEWTON
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=EPSILON)
     max_iter: ClassVar[int] = 10_000
 
     noise: float | None = None
@@ -64,8 +64,7 @@ class GEKF:
     process_noise: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.noise is not None:
-            check_positive(_NAME, noise=self.noise)
+        check_positive(_NAME, noise=self.noise)
         check_positive(_NAME, spread=self.spread)
         check_not_negative(_NAME, process_noise=self.process_noise)
         if not 0 < self.forgetting <= 1:

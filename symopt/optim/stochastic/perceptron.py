@@ -7,14 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_rate
+from symopt.optim.options import check_at_least
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_rate
-from symopt.optim.schedules import Pace, ScheduleLike, schedule_of
+from symopt.optim.schedules import Pace, ScheduleLike, check_rate, schedule_of
 
 _NAME = "perceptron"
 
@@ -55,8 +54,7 @@ class Perceptron:
 
     def __post_init__(self) -> None:
         check_rate(_NAME, self.rate, self.schedule)
-        if not self.batch_size >= 1:
-            raise errors.bad_option(_NAME, "batch_size", self.batch_size, "1 or more")
+        check_at_least(1, _NAME, batch_size=self.batch_size)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> PerceptronState:
         point = evaluate(problem, x)

@@ -9,10 +9,10 @@ import numpy as np
 
 from symopt.optim import errors
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_decay, check_positive, check_rate
+from symopt.optim.options import check_at_least, check_decay, check_positive
 from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import Maths, RuleState, Value, advance_curved, begin_curved
-from symopt.optim.schedules import ScheduleLike
+from symopt.optim.schedules import ScheduleLike, check_rate
 from symopt.optim.stochastic.adam import RELATIVE, AdamMemory, normalized
 
 _GROWTH = 1.2  # of a rate that the drift says nothing about
@@ -64,8 +64,7 @@ class SecondOrderAdam:
         check_positive("second-order-adam", eps=self.eps)
         if not 0 < self.lowest <= 1:
             raise errors.bad_option("second-order-adam", "lowest", self.lowest, "in (0, 1]")
-        if not self.highest >= 1:
-            raise errors.bad_option("second-order-adam", "highest", self.highest, "at least 1")
+        check_at_least(1, "second-order-adam", highest=self.highest)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> RuleState[SecondOrderAdamMemory]:
         return begin_curved(self, problem, x, relative=RELATIVE)

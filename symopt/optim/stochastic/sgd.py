@@ -9,10 +9,10 @@ import numpy as np
 
 from symopt.optim import errors
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_decay, check_not_negative, check_rate
+from symopt.optim.options import check_decay, check_not_negative
 from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import Maths, RuleState, Value, advance, begin
-from symopt.optim.schedules import ScheduleLike
+from symopt.optim.schedules import ScheduleLike, check_rate
 
 
 class SGDMemory(NamedTuple):

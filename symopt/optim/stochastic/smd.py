@@ -9,7 +9,7 @@ import numpy as np
 
 from symopt.optim import errors
 from symopt.optim.optimizer import Method, Stopping
-from symopt.optim.options import check_positive, check_rate
+from symopt.optim.options import check_choice, check_positive
 from symopt.optim.problem import Needs, Problem, Vector
 from symopt.optim.rules import (
     Maths,
@@ -20,7 +20,7 @@ from symopt.optim.rules import (
     begin,
     begin_curved,
 )
-from symopt.optim.schedules import ScheduleLike
+from symopt.optim.schedules import ScheduleLike, check_rate
 from symopt.optim.stochastic.exponentiated_step import first_meta_rate
 
 _CHANGE = 0.01  # of a step size in the first steps
@@ -58,12 +58,10 @@ class SMD:
 
     def __post_init__(self) -> None:
         check_rate("smd", self.rate, self.schedule)
-        if self.meta_rate is not None:
-            check_positive("smd", meta_rate=self.meta_rate)
+        check_positive("smd", meta_rate=self.meta_rate)
         if not 0 <= self.decay <= 1:
-            raise errors.bad_option("smd", "decay", self.decay, "between 0 and 1")
-        if self.product not in ("hessian", "gauss-newton"):
-            raise errors.bad_option("smd", "product", self.product, "'hessian' or 'gauss-newton'")
+            raise errors.bad_option("smd", "decay", self.decay, "from 0 to 1")
+        check_choice(("hessian", "gauss-newton"), "smd", product=self.product)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> RuleState[SMDMemory]:
         if self.product == "gauss-newton" and Needs.GAUSS_NEWTON not in problem.provides:

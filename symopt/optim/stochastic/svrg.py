@@ -8,17 +8,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.optim import errors
 from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
-from symopt.optim.options import check_rate
+from symopt.optim.options import check_at_least
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_rate
-from symopt.optim.schedules import Pace, ScheduleLike, schedule_of
+from symopt.optim.rounding import EPSILON
+from symopt.optim.schedules import Pace, ScheduleLike, check_rate, schedule_of
 
 _NAME = "svrg"
-_EPSILON = float(np.finfo(np.float64).eps)
 _PASSES = 2  # over the samples, by the steps between two full gradients (Johnson and Zhang)
 _MOST_STEPS = 5_000  # between two full gradients, by default
 _PART = 0.2  # of the rate that suits descent on the steepest of some batches
@@ -55,7 +54,7 @@ class SVRG:
     """
 
     needs: ClassVar[Needs] = Needs.VALUE | Needs.GRADIENT
-    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=_EPSILON)
+    stopping: ClassVar[Stopping] = Stopping(gradient=1e-8, step=EPSILON)
     max_iter: ClassVar[int] = 10_000
 
     rate: float | None = None
@@ -65,10 +64,7 @@ class SVRG:
 
     def __post_init__(self) -> None:
         check_rate(_NAME, self.rate, self.schedule)
-        if not self.batch_size >= 1:
-            raise errors.bad_option(_NAME, "batch_size", self.batch_size, "1 or more")
-        if self.inner is not None and not self.inner >= 1:
-            raise errors.bad_option(_NAME, "inner", self.inner, "1 or more")
+        check_at_least(1, _NAME, batch_size=self.batch_size, inner=self.inner)
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> SVRGState:
         point, chance = evaluate(problem, x), Chance(seed)
