@@ -80,7 +80,10 @@ def objective(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CallableProblem:
-    """An `Objective` of known size, as optimizers see it."""
+    """An `Objective` of known size, as optimizers see it.
+
+    The functions are handed copies: what they do to their arguments stays with them.
+    """
 
     functions: Objective
     n: int
@@ -151,7 +154,7 @@ class CallableProblem:
 
     def value(self, p: Vector, /) -> float:
         if self.functions.fun is not None:
-            return float(self.functions.fun(p))
+            return _number(self.functions.fun(p.copy()), "fun")
         residuals = self.residuals(p)
         return float(residuals @ residuals)
 
@@ -161,7 +164,7 @@ class CallableProblem:
     def grad(self, p: Vector, /) -> Vector:
         functions = self.functions
         if functions.grad is not None:
-            return _vector(functions.grad(p), "grad", self.n)
+            return _vector(functions.grad(p.copy()), "grad", self.n)
         if functions.residuals is not None and functions.jac_sparse is not None:
             return 2 * (self.jac_sparse(p).T @ self.residuals(p))
         if functions.residuals is not None and functions.jac is not None:
@@ -173,23 +176,24 @@ class CallableProblem:
 
     def hvp(self, p: Vector, v: Vector, /) -> Vector:
         if self.functions.hvp is not None:
-            return _vector(self.functions.hvp(p, v), "hvp", self.n)
+            return _vector(self.functions.hvp(p.copy(), v.copy()), "hvp", self.n)
         return self.hess(p) @ v
 
     def hess(self, p: Vector, /) -> Matrix:
-        return _matrix(_given(self.functions.hess, "hess")(p), "hess", self.n)
+        return _matrix(_given(self.functions.hess, "hess")(p.copy()), "hess", self.n)
 
     def residuals(self, p: Vector, /) -> Vector:
-        return np.ravel(_floats(_given(self.functions.residuals, "residuals")(p), "residuals"))
+        found = _given(self.functions.residuals, "residuals")(p.copy())
+        return np.ravel(_floats(found, "residuals"))
 
     def jac(self, p: Vector, /) -> Matrix:
         if self.functions.jac is None and self.functions.jac_sparse is not None:
             return self.jac_sparse(p).toarray()
-        return _matrix(_given(self.functions.jac, "jac")(p), "jac", self.n)
+        return _matrix(_given(self.functions.jac, "jac")(p.copy()), "jac", self.n)
 
     def gauss_newton(self, p: Vector, /) -> tuple[Matrix, Vector]:
         if self.functions.gauss_newton is not None:
-            matrix, gradient = self.functions.gauss_newton(p)
+            matrix, gradient = self.functions.gauss_newton(p.copy())
             return (
                 _matrix(matrix, "gauss_newton", self.n),
                 _vector(gradient, "gauss_newton", self.n),
@@ -219,7 +223,7 @@ class CallableProblem:
     def jac_sparse(self, p: Vector, /) -> Sparse:
         from scipy.sparse import csr_array  # pyright: ignore[reportMissingTypeStubs]: has none
 
-        return csr_array(_given(self.functions.jac_sparse, "jac_sparse")(p))
+        return csr_array(_given(self.functions.jac_sparse, "jac_sparse")(p.copy()))
 
     def gauss_newton_sparse(self, p: Vector, /) -> Sparse:
         jacobian = self.jac_sparse(p)
@@ -245,6 +249,18 @@ def _given(function: Callable[..., Any] | None, name: str) -> Callable[..., Any]
     if function is None:
         raise errors.not_provided(name)
     return function
+
+
+def _number(value: VectorLike, name: str) -> float:
+    """A number, also as an array with a single entry."""
+    if isinstance(value, float):
+        return value
+    if np.size(value) != 1:
+        raise errors.wrong_shape(name, np.shape(value), ())
+    try:
+        return float(np.asarray(value).item())
+    except (TypeError, ValueError) as error:
+        raise errors.no_number(name, value) from error
 
 
 def _floats(values: VectorLike, name: str) -> Vector:

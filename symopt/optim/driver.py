@@ -23,6 +23,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _FARTHEST = 1e14  # sizes of the start; a parameter that ends there was going on without end
 _STEEP = 1e-2  # part of the objective that a parameter's own size may still be worth in the end
 _FLAT = 1e-10  # below this part of its start the objective is about zero, and slopes say nothing
+_BARREN = 20  # values in a row for each unknown, and one more, that say nothing if not finite
 _PATIENCE = 3  # steps in a row without change before the value counts as settled
 Tell = Callable[["Iterate"], bool]
 
@@ -150,7 +151,7 @@ class _Loop:
             serving, following = ahead
             status = following.outcome
             moved = following.point is not state.point
-            if moved or status is None:
+            if moved or status is None or serving.last:
                 step = _length(state.point, following.point) if moved else 0.0
                 following, validation = self._measured(serving, following, losses)
                 current = self._iterate(box, current.iteration + 1, following, step, validation)
@@ -160,6 +161,7 @@ class _Loop:
                     settled = settled + 1 if unchanged else 0
                     status = status or rules.between(state.point, following.point)
                     status = status or (Status.VALUE if settled >= _PATIENCE else None)
+                status = Status.EXHAUSTED if serving.last else status
                 status = self._told(current) or status
             status = rules.honest(status, following.point)
             state = following
@@ -177,7 +179,8 @@ class _Loop:
     def _advance(self, state: State) -> tuple[Serving, State] | _Ending:
         """The next step, or why there is none."""
         run = self.run
-        run.working.counts.nonfinite = None
+        if not run.working.counts.barren:
+            run.working.counts.nonfinite = None
         try:
             with np.errstate(all="ignore"):
                 serving = next(self.servings, None)
@@ -260,11 +263,15 @@ def _paced(state: State, loss: float) -> State:
 
 def _trouble(serving: Serving, following: State) -> _Ending | None:
     """Whether a step ended in a non-finite value, or found nothing but such ahead; and why."""
-    problem = serving.problem
+    problem, counts, outcome = serving.problem, serving.problem.counts, following.outcome
     if not following.point.finite:
         blamed = following.point.x
-    elif following.outcome is Status.STALLED and problem.counts.nonfinite is not None:
-        blamed = problem.counts.nonfinite
+    elif outcome is not None and counts.nonfinite is not None:
+        # A method that compares values alone closes in on any place without finite ones around it.
+        barren = not following.point.gradient.size and counts.barren > _BARREN * (problem.n + 1)
+        if not (outcome is Status.STALLED or barren):
+            return None
+        blamed = counts.nonfinite
     else:
         return None
     return _Ending(Status.NONFINITE, problem.explain_nonfinite(blamed))

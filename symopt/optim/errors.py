@@ -91,6 +91,26 @@ def wrong_shape(name: str, found: Sequence[int], expected: Sequence[object]) -> 
     return _data("wrong-shape", f"`{name}` returned shape {tuple(found)}, expected {wanted}")
 
 
+def no_number(name: str, found: object) -> DataError:
+    return _data("no-number", f"`{name}` returned {found!r}, expected a number")
+
+
+def not_a_problem(found: str, *, callable_: bool) -> DataError:
+    return _data(
+        "not-a-problem",
+        f"a problem is a bound model or an objective, not a {found}",
+        help="wrap the function: minimize(objective(fun, grad=...), x0=...)" if callable_ else None,
+    )
+
+
+def not_a_method(found: object) -> DataError:
+    return _data(
+        "not-a-method",
+        f"a method is a name or an optimizer's settings, not {found!r}",
+        help="`methods()` lists the names",
+    )
+
+
 def not_numbers(name: str, reason: str) -> DataError:
     return _data("not-numbers", f"`{name}` is not an array of numbers: {reason}")
 

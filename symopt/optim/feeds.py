@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from symopt.diagnostics import SymoptError
 from symopt.optim import errors
 from symopt.optim.problem import Problem
 from symopt.optim.single import in_double
 from symopt.optim.working import ProblemRaised, WorkingProblem
 
+_NO_MORE = object()
 _STREAM_EPOCH = 100  # batches of a stream between two measures of the loss
 
 
@@ -23,6 +24,7 @@ class Serving:
 
     problem: WorkingProblem
     ends_epoch: bool = True
+    last: bool = False  # whether there will be no other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +63,11 @@ class Batches:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:
-    """Batches that the caller's iterable gives, of any length; none is kept."""
+    """Batches that the caller's iterable gives, of any length; none but the last is kept.
+
+    That one is served again in the end, to evaluate what was learnt from it: there are as many
+    steps as batches.
+    """
 
     working: WorkingProblem
     items: Iterable[Any]
@@ -69,12 +75,18 @@ class Stream:
     comparable: ClassVar[bool] = False
 
     def servings(self) -> Iterator[Serving]:
-        for number, data in enumerate(self.items):
+        items, problem = iter(self.items), None
+        for number in count():
             try:
+                data = next(items, _NO_MORE)
+                if data is _NO_MORE:
+                    break
                 problem = on_batch(self.working, data)
-            except SymoptError as error:
+            except Exception as error:
                 raise ProblemRaised(f"batch {number} of the stream", error) from error
             yield Serving(problem, (number + 1) % _STREAM_EPOCH == 0)
+        if problem is not None:
+            yield Serving(problem, last=True)
 
 
 Feed = Whole | Batches | Stream

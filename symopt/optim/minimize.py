@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from symopt.optim.callables import Objective, VectorLike
@@ -15,8 +14,6 @@ from symopt.optim.run import Fixed, MethodLike, Scale, prepare
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult  # pyright: ignore[reportMissingTypeStubs]: has none
-
-_NO_OPTIONS: Mapping[str, object] = MappingProxyType({})
 
 
 def minimize(
@@ -31,7 +28,7 @@ def minimize(
     callback: Callable[..., object] | None = None,
     validation: Any = None,
     stream: Iterable[Any] | None = None,
-    options: Mapping[str, object] = _NO_OPTIONS,
+    options: Mapping[str, object] | None = None,
     *,
     batch_size: int | None = None,
     scale: Scale = None,
@@ -93,7 +90,7 @@ def iterate(
     fixed: Fixed = (),
     validation: Any = None,
     stream: Iterable[Any] | None = None,
-    options: Mapping[str, object] = _NO_OPTIONS,
+    options: Mapping[str, object] | None = None,
     *,
     batch_size: int | None = None,
     scale: Scale = None,

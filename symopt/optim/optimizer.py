@@ -105,7 +105,7 @@ class Method:
 
     name: str
     family: str
-    order: int  # the highest derivative it uses
+    order: int  # the highest derivative by the unknowns that it uses
     optimizer: type[Optimizer[Any]]
     source: str
     stochastic: bool = False  # whether it draws at random, or is made for batches

@@ -19,7 +19,6 @@ from symopt.optim.problem import Matrix, Point, Problem, Vector, typical_sizes
 from symopt.optim.rounding import EPSILON
 
 _WIDTH = 0.3  # the standard deviation that searches a box, as a fraction of its width (Hansen)
-
 _ROUNDING = 4 * EPSILON
 
 
@@ -64,7 +63,7 @@ class Pool:
         """The best candidate if it is lower than the point, else the point itself."""
         if not self.values[0] < point.value:
             return point
-        return Point(self.places[0].copy(), float(self.values[0]), np.empty(0))
+        return point_at(self.places, self.values, 0)
 
 
 def ranked(places: NDArray[Any], values: Vector) -> Pool:
@@ -82,6 +81,11 @@ def values_at(problem: Problem, places: Matrix) -> Vector:
     """The values at the rows, in their order; what is not finite is worse than everything."""
     values = np.asarray(problem.values(places), np.float64)
     return np.where(np.isfinite(values), values, np.inf)
+
+
+def point_at(places: Matrix, values: Vector, row: int) -> Point:
+    """One of the places, as a point."""
+    return Point(places[row].copy(), float(values[row]), np.empty(0))
 
 
 def lone(point: Point) -> Pool:

@@ -18,7 +18,7 @@ _ROUNDS = 8  # of power iteration at a place, at most
 _SETTLED = 0.05  # growth of the largest curvature in a round below which there are no more
 _DIFFERENCE = 1e-7  # of the typical sizes: the length of differences of gradients
 _HALVINGS = 10  # of the first step down the gradient, until the objective is lower there
-_PART = 0.1  # of its size that an unknown may move in the first step where all is straight
+_PART = 0.1  # of its size that an unknown may move in a first step of unknown curvature
 
 
 def first_rate(problem: Problem, point: Point) -> float:
@@ -37,8 +37,14 @@ def first_rate(problem: Problem, point: Point) -> float:
             _largest_curvature(problem, place, sizes)
             for place in (point, _one_step_down(problem, point, sizes))
         )
-        rate = 0.5 / largest if largest > 0 else _straight_rate(point, sizes)
+        rate = 0.5 / largest if largest > 0 else first_length(point, sizes)
     return rate if 0 < rate < np.inf else 1.0
+
+
+def first_length(point: Point, sizes: Vector) -> float:
+    """The length of a first step down the gradient that moves no unknown by more than a tenth."""
+    fastest = float(np.max(np.abs(point.gradient) / sizes, initial=0.0))
+    return _PART / fastest if 0 < fastest < np.inf else 1.0
 
 
 def first_sizes(problem: Problem, point: Point) -> Vector:
@@ -117,11 +123,6 @@ def _one_step_down(problem: Problem, point: Point, sizes: Vector) -> Point:
             return reached if reached.finite else point
         length /= 2
     return point
-
-
-def _straight_rate(point: Point, sizes: Vector) -> float:
-    fastest = float(np.max(np.abs(point.gradient) / sizes, initial=0.0))
-    return _PART / fastest if fastest > 0 else 1.0
 
 
 def _unit(vector: Vector) -> Vector:

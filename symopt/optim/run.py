@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from operator import index
 from typing import Any, Literal, TypeAlias, cast, get_args, get_type_hints
 
@@ -58,11 +58,13 @@ def prepare(
     fixed: Fixed,
     validation: Any,
     stream: Iterable[Any] | None,
-    options: Mapping[str, object],
+    options: Mapping[str, object] | None,
     batch_size: int | None,
     scale: Scale,
 ) -> Run:
     """The run, or the `DataError` that says what cannot be done."""
+    options = {} if options is None else options
+    seed = None if seed is None else _seeded(seed)
     sized = in_double(_sized(problem, x0))
     start = as_seen(sized, _start(sized, x0, seed))
     free = ~_fixed_mask(sized, fixed)
@@ -93,16 +95,19 @@ def prepare(
     )
 
 
-def _limit(name: str, given: float | None, default: float) -> float:
+def _limit(name: str, given: Any, default: float) -> float:
     if given is None:
         return default
-    if not given >= 0:
+    real = isinstance(given, int | float | np.integer | np.floating)
+    if not (real and given >= 0):
         raise errors.bad_setting(name, given, "zero or a positive number")
     return given
 
 
 def _sized(problem: Problem | Objective, x0: VectorLike | None) -> Problem:
     if not isinstance(problem, Objective):
+        if not hasattr(problem, "n"):
+            raise errors.not_a_problem(type(problem).__name__, callable_=callable(problem))
         return problem
     if x0 is None:
         raise errors.no_start(problem.names or ())
@@ -192,6 +197,8 @@ def _chosen(method: MethodLike, problem: Problem, *, in_batches: bool) -> _Chose
     if isinstance(method, str):
         record = find_method(method)
         return _Chosen(record.name, record.optimizer, record, "as asked")
+    if not is_dataclass(method) or isinstance(method, type):
+        raise errors.not_a_method(method)
     record = next((m for m in METHODS if m.describes(method)), None)
     name = record.name if record else type(method).__name__
     return _Chosen(name, type(method), record, "as asked")
@@ -286,6 +293,16 @@ def _batch_size(options: Mapping[str, Any]) -> tuple[Any, Mapping[str, object]]:
     """The batch size among the options, and the others."""
     others = {name: value for name, value in options.items() if name != "batch_size"}
     return options.get("batch_size"), others
+
+
+def _seeded(given: Any) -> int:
+    try:
+        seed = index(given)
+    except TypeError:
+        seed = -1
+    if seed < 0:
+        raise errors.bad_setting("seed", given, "zero or a positive whole number")
+    return seed
 
 
 def _whole(name: str, given: Any) -> int | None:

@@ -34,6 +34,7 @@ class Counts:
     gradients: int = 0
     hessians: int = 0
     nonfinite: Vector | None = None
+    barren: int = 0  # values in a row, up to the last one, that were not finite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +152,7 @@ class WorkingProblem:
         self.counts.values += 1
         value = self._sign * float(self._ask(self.original.value, self.expand(p)))
         self._watch(p, value)
+        self.counts.barren = 0 if isfinite(value) else self.counts.barren + 1
         return value
 
     def values(self, points: Matrix, /) -> Vector:
@@ -161,8 +163,12 @@ class WorkingProblem:
             full[:, self.free] = self._unscaled(points)
             points = full
         found = self._sign * np.asarray(self._ask(self.original.values, points))
-        if not np.isfinite(found).all():
-            self.counts.nonfinite = seen[np.argmin(np.isfinite(found))].copy()
+        finite = np.isfinite(found)
+        if not finite.all():
+            self.counts.nonfinite = seen[np.argmin(finite)].copy()
+        last = np.flatnonzero(finite)
+        barren = len(found) - 1 - last[-1] if last.size else self.counts.barren + len(found)
+        self.counts.barren = int(barren)
         return found
 
     def grad(self, p: Vector, /) -> Vector:

@@ -86,3 +86,29 @@ def test_directions_are_cut_at_open_ends_only():
 def test_unbounded():
     assert box([-inf], [inf]).unbounded
     assert not box([0], [inf]).unbounded
+
+
+def test_a_feasible_step_is_made_without_the_entries_that_it_pushes_outside():
+    # The inverse of the free block of [[2, 1], [1, 2]] times minus the gradient: alone, the second
+    # entry is pulled inside by its gradient, but with the first it is pushed outside.
+    hessian, gradient = np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([-4.0, -1.0])
+    asked = []
+
+    def among(free):
+        asked.append(free.copy())
+        step = np.zeros(2)
+        step[free] = -np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
+        return step
+
+    step = box([-inf, 0], [inf, inf]).feasible(np.zeros(2), gradient, among)
+    np.testing.assert_array_equal(asked, [[True, True], [True, False]])
+    np.testing.assert_array_equal(step, [2, 0])
+
+
+def test_a_feasible_step_is_zero_where_all_is_held_and_nothing_where_there_is_none():
+    def nothing(free):
+        return None
+
+    assert box([-1], [1]).feasible(np.zeros(1), np.ones(1), nothing) is None
+    held = box([0], [1]).feasible(np.zeros(1), np.ones(1), nothing)
+    np.testing.assert_array_equal(held, [0])

@@ -98,3 +98,21 @@ def test_wrong_results_name_the_function():
         objective(abs, grad=lambda x: ["a", "b"]).sized(2).grad(x)
     with pytest.raises(DataError, match="made without `hess`"):
         objective(abs).sized(2).hess(x)
+
+
+@pytest.mark.parametrize("value", [2.0, 2, np.float32(2), np.array(2.0), np.array([[2.0]]), [2]])
+def test_a_value_may_be_any_single_number(value):
+    assert objective(lambda x: value).sized(2).value(np.zeros(2)) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "`fun` returned None, expected a number"),
+        ("a", "`fun` returned 'a', expected a number"),
+        (np.ones(2), r"`fun` returned shape \(2,\), expected \(\)"),
+    ],
+)
+def test_what_is_no_value(value, words):
+    with pytest.raises(DataError, match=words):
+        objective(lambda x: value).sized(2).value(np.zeros(2))

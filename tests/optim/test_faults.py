@@ -86,6 +86,31 @@ def test_values_that_are_not_finite_from_some_point_on(method, value):
     assert np.isfinite(result.fun) or not result.success
 
 
+BY_VALUES = [method.name for method in METHODS if Needs.GRADIENT not in method.needs]
+
+
+@pytest.mark.parametrize("method", sorted({*BY_VALUES, "auto"}))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_closing_in_on_nothing_is_no_success(method, value):
+    """From some point on all values are not finite: what is left is not a minimum."""
+    calls = iter(range(10**9))
+
+    def bowl(x):
+        return float(x @ x) if next(calls) < 12 else value
+
+    result = minimize(objective(bowl), method, x0=[3.0, 4.0])
+    assert result.status == Status.NONFINITE.code, result.message
+    assert 0.1 < result.fun <= 25
+
+
+@pytest.mark.parametrize("method", BY_VALUES)
+def test_a_minimum_at_the_edge_of_where_the_objective_is_defined(method):
+    edge = objective(lambda x: float(x[0] + x[0] ** 2) if x[0] >= 0 else np.nan)
+    result = minimize(edge, method, x0=[1.0])
+    assert result.fun < 1e-2
+    assert result.success or method == "spsa"  # which takes the differences of two values
+
+
 @pytest.mark.parametrize("method", ALL)
 def test_ctrl_c(method):
     def spoil(count, x):
@@ -163,6 +188,32 @@ def test_a_wrong_shape_is_named():
     wrong = objective(lambda x: 0.0, grad=lambda x: np.zeros(3))
     with pytest.raises(DataError, match=r"`grad` returned shape \(3,\), expected \(2,\)"):
         minimize(wrong, "bfgs", x0=[0.0, 0.0])
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_functions_may_change_their_arguments(method):
+    """And may hand out the same array each time."""
+    room = np.empty(2)
+
+    def changing(function):
+        def changed(x):
+            found = function(x)
+            x[:] = 77.0
+            return found
+
+        return changed
+
+    def residuals(x):
+        room[:] = [x[0] - 1, 2 * (x[1] - 2)]
+        return room
+
+    bowl = objective(
+        residuals=changing(residuals),
+        jac=changing(lambda x: np.diag([1.0, 2.0])),
+        hess=changing(lambda x: np.diag([2.0, 8.0])),
+    )
+    result = minimize(bowl, method, x0=[0.0, 0.0])
+    np.testing.assert_allclose(result.x, [1, 2], atol=1e-2)
 
 
 @pytest.mark.parametrize("method", ["bfgs", "l-bfgs", "cg-hestenes-stiefel", "steepest-descent"])

@@ -89,9 +89,32 @@ def test_a_stream_is_used_up(model):
     batches = [points(8, seed) for seed in range(300)]
     problem = model.bind(batches[0])
     result = minimize(problem, "sgd", stream=iter(batches), options={"rate": 0.3})
-    assert (result.nit, result.status) == (299, Status.EXHAUSTED.code)
+    assert (result.nit, result.status) == (300, Status.EXHAUSTED.code)
     np.testing.assert_allclose(result.x, [2, -1], atol=1e-6)
     assert result.fun == pytest.approx(0, abs=1e-10)
+
+
+def test_each_batch_of_a_stream_makes_a_step(model):
+    """w ← w − η ∇f(w) on one batch after another, the last one included."""
+    batches = [points(8, seed) for seed in range(5)]
+    weights = np.zeros(2)
+    for batch in batches:
+        errors = weights[0] * batch["x"] + weights[1] - batch["y"]
+        weights = weights - 0.3 * 2 * np.array([np.mean(errors * batch["x"]), np.mean(errors)])
+    seen = list(iterate(model.bind(batches[0]), "sgd", stream=batches, options={"rate": 0.3}))
+    assert [state.iteration for state in seen] == [0, 1, 2, 3, 4, 5]
+    np.testing.assert_allclose(seen[-1].x, weights, rtol=1e-14)  # another order of sums
+    assert seen[-1].status is Status.EXHAUSTED
+
+
+def test_a_stream_that_breaks_ends_the_run_at_the_point_reached(model):
+    def breaking():
+        yield from [points(4), points(4)]
+        raise OSError("connection lost")
+
+    result = minimize(model.bind(points(4)), "sgd", stream=breaking())
+    assert (result.nit, result.status) == (1, Status.RAISED.code)
+    assert "batch 2 of the stream: OSError: connection lost" in result.message
 
 
 def test_batches_of_a_stream_may_have_any_size(model):

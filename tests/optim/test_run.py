@@ -200,3 +200,27 @@ def test_options_of_another_kind(method, options, words):
 def test_options_may_be_numbers_of_numpy():
     assert ready(bowl(), "adam", x0=[0.0], options={"rate": np.float64(0.1)}).optimizer.rate == 0.1
     assert ready(bowl(), "adam", x0=[0.0], options={"rate": None}).optimizer.rate is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"tol": "small"}, "`tol` must be zero or a positive number, not 'small'"),
+        ({"max_iter": -1}, "`max_iter` must be zero or a positive number, not -1"),
+        ({"seed": -1}, "`seed` must be zero or a positive whole number, not -1"),
+        ({"seed": 1.5}, "`seed` must be zero or a positive whole number, not 1.5"),
+        ({"method": 3}, "a method is a name or an optimizer's settings, not 3"),
+    ],
+)
+def test_settings_that_cannot_be(settings, words):
+    with pytest.raises(DataError, match=words):
+        minimize(bowl(), x0=[1.0, 2.0], **settings)
+
+
+def test_a_function_is_not_yet_a_problem():
+    with pytest.raises(DataError, match=r"wrap the function: minimize\(objective\(fun"):
+        minimize(lambda x: float(x @ x), x0=[1.0, 2.0])
+
+
+def test_no_options_as_scipy_has_it():
+    assert minimize(bowl(), "bfgs", x0=[1.0, 2.0], options=None).success

@@ -133,11 +133,12 @@ class Bowl:
 
     @property
     def minimum(self) -> Array:
-        return np.linalg.solve(self.A, self.b)
+        return np.asarray(np.linalg.solve(self.A, self.b), np.float64)
 
     def seen(self, points: Array) -> Array:
         """The size of the gradient at each point, in parts of the one at zero."""
-        return np.linalg.norm(points @ self.A - self.b, axis=1) / np.linalg.norm(self.b)
+        left = np.linalg.norm(points @ self.A - self.b, axis=1) / np.linalg.norm(self.b)
+        return np.asarray(left, np.float64)
 
 
 def _bowl(curvatures: Sequence[float] | Array) -> Bowl:

@@ -267,7 +267,7 @@ def _schedules(counts: tuple[int, ...], runs: int) -> tuple[Scheduled, ...]:
     problem = symopt.load(HERE / "mean.sym").bind(y=np.zeros((2, runs)))
     found = []
     for name, rate, schedule in chosen:
-        # The last observation is of the place after the last step, and makes none.
+        # One more than steps that count, so that the place after the last one is seen.
         stream = _observations(counts[-1] + 1, runs)
         options = {"rate": rate, "schedule": schedule}
         path = symopt.iterate(
@@ -307,7 +307,7 @@ def _tracking(steps: int, runs: int) -> tuple[Tracking, ...]:
             stream = (samples(truth, 10, rng) for truth in truths)
             path = symopt.iterate(problem, method, stream=stream, options=options)
             for state in path:
-                if state.status is None:
+                if state.status is None and state.iteration < steps:
                     there = truths[state.iteration]
                     distance[state.iteration] += np.linalg.norm(state.x - there) / runs
         found.append(Tracking(label, distance))

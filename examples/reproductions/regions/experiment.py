@@ -132,16 +132,17 @@ def _curve(
     window = max(steps // 50, 10)
     losses, finals, errors, broke = [], [], [], 0
     for seed in range(runs):
-        seen = np.full(steps, np.inf)
+        seen, x = np.full(steps, np.inf), problem.x0
         for state in learn(problem, learner, source(steps, BATCH, seed), seed):
-            if state.status is None:
+            x = state.x
+            if state.status is None and state.iteration < steps:  # beyond, nothing is fresh
                 seen[state.iteration] = state.fun
         losses.append(seen[: steps // window * window].reshape(-1, window).mean(axis=1))
-        finals.append(judge.value(state.x))
-        errors.append(judge.eval("error", state.x))
+        finals.append(judge.value(x))
+        errors.append(judge.eval("error", x))
         broke += not (np.isfinite(seen[-1]) and finals[-1] < BROKEN)
     middle = np.median(losses, axis=0)
-    patterns = (np.arange(len(middle)) + 0.5) * window * BATCH
+    patterns = np.asarray((np.arange(len(middle)) + 0.5) * window * BATCH, np.float64)
     final, error = float(np.median(finals)), float(np.median(errors))
     return Curve(patterns, middle, final, error, runs, broke)
 

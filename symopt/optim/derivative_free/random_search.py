@@ -11,7 +11,7 @@ from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.options import check_at_least, check_fraction, check_not_negative
-from symopt.optim.pool import Rounds, initial_spread, inside, resolved, values_at
+from symopt.optim.pool import Rounds, initial_spread, inside, point_at, resolved, values_at
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate_value
 
 _LONGER = 2  # doublings beyond the last length that helped
@@ -65,7 +65,7 @@ class RandomSearch:
         values = values_at(problem, places)
         best = int(np.argmin(values))
         if values[best] < state.point.value:
-            point = Point(places[best].copy(), float(values[best]), np.empty(0))
+            point = point_at(places, values, best)
             chance = state.chance.following
             return replace(state, point=point, radius=float(radii[best]), chance=chance)
         halved = replace(state, radius=state.radius / 2, chance=state.chance.following)

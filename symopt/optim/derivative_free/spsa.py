@@ -11,7 +11,7 @@ from symopt.optim.bounds import Box, box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.options import check_fraction, check_not_negative, check_positive
-from symopt.optim.pool import initial_spread, inside, resolved, values_at
+from symopt.optim.pool import initial_spread, inside, point_at, resolved, values_at
 from symopt.optim.problem import Mask, Matrix, Needs, Point, Problem, Vector, evaluate_value
 
 _DIRECTIONS = 10  # pairs of values that the first gain is judged by
@@ -116,8 +116,7 @@ class SPSA:
         state = replace(state, count=k + 1, chance=state.chance.following)
         if not mean <= (state.first + state.lowest) / 2 + state.slack:
             return self._returned(state)
-        better = int(np.argmin(values))
-        point = Point(pair[better].copy(), float(values[better]), np.empty(0))
+        point = point_at(pair, values, int(np.argmin(values)))
         a_k = state.gain / (k + 1 + self.stability) ** self.alpha
         gradient = (values[0] - values[1]) / (2 * width) * signs[0]  # per unit of the sizes
         move = np.clip(-a_k * gradient, -self.longest, self.longest) * state.spread

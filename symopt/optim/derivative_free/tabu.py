@@ -11,7 +11,15 @@ from symopt.optim.bounds import box_of
 from symopt.optim.chance import Chance
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.options import check_at_least, check_fraction, check_not_negative
-from symopt.optim.pool import Rounds, TabuList, initial_spread, inside, resolved, values_at
+from symopt.optim.pool import (
+    Rounds,
+    TabuList,
+    initial_spread,
+    inside,
+    point_at,
+    resolved,
+    values_at,
+)
 from symopt.optim.problem import Mask, Matrix, Needs, Point, Problem, Vector, evaluate_value
 
 Place = tuple[float, ...]  # entries of a tabu list are compared, which arrays are not
@@ -61,9 +69,7 @@ class Tabu:
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> TabuState:
         point = evaluate_value(problem, x)
-        tabu: TabuList[Place] = TabuList(self.length)
-        tabu = tabu.adding(tuple(point.x.tolist()))
-        spread = initial_spread(problem, x)
+        spread, tabu = initial_spread(problem, x), _listed(TabuList(self.length), point)
         return TabuState(point, point, 1.0, tabu, 0, spread, Chance(seed))
 
     def step(self, problem: Problem, state: TabuState) -> TabuState:
@@ -77,8 +83,8 @@ class Tabu:
         values = np.where(allowed, values, np.inf)
         chosen = int(np.argmin(values))
         if np.isfinite(values[chosen]):
-            point = Point(places[chosen].copy(), float(values[chosen]), np.empty(0))
-            state = replace(state, point=point, tabu=state.tabu.adding(tuple(point.x.tolist())))
+            point = point_at(places, values, chosen)
+            state = replace(state, point=point, tabu=_listed(state.tabu, point))
             if point.value < state.best.value:
                 return replace(state, best=point, waited=0)
         return state if state.waited < self.patience else self._intensified(state)
@@ -94,8 +100,7 @@ class Tabu:
     def _intensified(self, state: TabuState) -> TabuState:
         """At the best place again, with a smaller neighbourhood; or the end."""
         best = state.best
-        tabu: TabuList[Place] = TabuList(self.length)
-        tabu = tabu.adding(tuple(best.x.tolist()))
+        tabu = _listed(TabuList(self.length), best)
         state = replace(state, point=best, tabu=tabu, radius=state.radius / 2, waited=0)
         if not resolved(state.radius * state.spread, best.x, state.spread, self.tolerance):
             return state
@@ -103,6 +108,10 @@ class Tabu:
         if settled or state.rounds.count >= self.restarts:
             return replace(state, outcome=Status.STEP)
         return replace(state, radius=1.0, rounds=state.rounds.after(best.x))
+
+
+def _listed(tabu: TabuList[Place], point: Point) -> TabuList[Place]:
+    return tabu.adding(tuple(point.x.tolist()))
 
 
 METHOD = Method(

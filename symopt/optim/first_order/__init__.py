@@ -1,1 +1,1 @@
-"""Methods that use gradients: descent, conjugate gradients, quasi-Newton."""
+"""Descent along gradients or axes, conjugate gradients, and quasi-Newton methods."""

@@ -35,9 +35,10 @@ class BFGSState:
 
 @dataclass(frozen=True, slots=True)
 class BFGS:
-    """Quasi-Newton steps with a strong Wolfe line search.
+    """x -= t H g with t from a line search, H ← (I - s yᵀ/y·s) H (I - y sᵀ/y·s) + s sᵀ/y·s.
 
-    It begins with a diagonal inverse Hessian of squared parameter sizes, judged by the start
+    s is the step, y the change of the gradient over it, and H approximates the inverse Hessian. It
+    begins with a diagonal inverse Hessian of squared parameter sizes, judged by the start
     (`scaled=False`: the identity), which makes it blind to the parameters' units. Entries held by
     a bound are left out of the step; a line ends at the first bound it meets.
     """

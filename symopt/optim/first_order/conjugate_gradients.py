@@ -11,6 +11,7 @@ from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.options import check_at_least, check_choice
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
+from symopt.optim.rates import first_length
 from symopt.optim.rounding import EPSILON
 from symopt.optim.searches.choice import WolfeSearch, check_search, search
 from symopt.optim.searches.line import Trial
@@ -129,12 +130,6 @@ def conjugacy(formula: Formula, old: Point, new: Point, direction: Vector) -> fl
                 return float(np.maximum(np.divide(bent @ g, along), least))
             case _:
                 assert_never(formula)
-
-
-def first_length(point: Point, sizes: Vector) -> float:
-    """A first trial down the gradient: no entry moves by more than a tenth of its size."""
-    steepest = float(np.max(np.abs(point.gradient) / sizes, initial=0.0))
-    return 0.1 / steepest if 0 < steepest < np.inf else 1.0
 
 
 def _following_length(state: ConjugateGradientsState, trial: Trial, direction: Vector) -> float:

@@ -115,7 +115,7 @@ class CoordinateDescent:
 
 METHOD = Method(
     name=_NAME,
-    family="first order",
+    family="derivative-free",
     order=0,
     optimizer=CoordinateDescent,
     source="Luenberger, Linear and Nonlinear Programming (1984), sec. 7.9; Kiefer 1953",

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from symopt.optim.bounds import box_of
 from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
+from symopt.optim.rates import first_length
 from symopt.optim.rounding import EPSILON
 from symopt.optim.searches.choice import Search, check_search, search
 from symopt.optim.searches.verdict import verdict
-
-_FIRST = 0.1  # of its size that an entry may move in the first trial
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +45,7 @@ class SteepestDescent:
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> SteepestDescentState:
         point, sizes = evaluate(problem, x), typical_sizes(problem, x)
-        steepest = float(np.max(np.abs(point.gradient) / sizes, initial=0.0))
-        length = _FIRST / steepest if 0 < steepest < np.inf else 1.0
-        return SteepestDescentState(point, length, sizes)
+        return SteepestDescentState(point, first_length(point, sizes), sizes)
 
     def step(self, problem: Problem, state: SteepestDescentState) -> SteepestDescentState:
         box, point = box_of(problem), state.point

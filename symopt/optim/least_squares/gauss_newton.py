@@ -125,7 +125,7 @@ def _by_products(problem: Problem, state: DescentState, forcing: float) -> Direc
 METHOD = Method(
     name="gauss-newton",
     family="least squares",
-    order=2,
+    order=1,
     optimizer=GaussNewton,
     source="Gauss 1809; Schraudolph, Neural Computation 14 (2002) 1723; Nocedal and Wright, ch. 10",
     bounds=True,

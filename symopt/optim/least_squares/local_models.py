@@ -7,7 +7,7 @@ model(p) + damping * |scales * p|^2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class ResidualModel:
             scaled = np.linalg.solve(factor[:count, :count], factor[:count, count])
         except np.linalg.LinAlgError:
             return None
-        return _filled(held, free, scaled / scales[free])
+        return filled(held, free, scaled / scales[free])
 
     def reduction(self, step: Vector) -> float:
         """How much the model falls with the step."""
@@ -75,20 +75,12 @@ class CurvatureModel:
         """
         slope = self.gradient + self.matrix @ np.where(free, 0.0, held)
         block = self.matrix[np.ix_(free, free)] / np.outer(scales[free], scales[free])
-        block[np.diag_indices_from(block)] += damping
-        try:
-            np.linalg.cholesky(block)  # only a positive definite block has a least point
-            scaled = np.linalg.solve(block, -slope[free] / scales[free])
-        except np.linalg.LinAlgError:
-            return None
-        return _filled(held, free, scaled / scales[free])
+        scaled = least_point(block, slope[free] / scales[free], damping)
+        return None if scaled is None else filled(held, free, scaled / scales[free])
 
     def reduction(self, step: Vector) -> float:
         """How much the model falls with the step."""
         return -float(step @ (self.gradient + self.matrix @ step / 2))
-
-
-LocalModel: TypeAlias = ResidualModel | CurvatureModel
 
 
 def residual_model(jacobian: Matrix, residuals: Vector) -> ResidualModel:
@@ -101,7 +93,19 @@ def _triangular_factor(matrix: Matrix) -> Matrix:
     return np.asarray(np.linalg.qr(matrix, mode="r"))
 
 
-def _filled(held: Vector, free: Mask, step: Vector) -> Vector | None:
+def least_point(matrix: Matrix, slope: Vector, damping: float) -> Vector | None:
+    """The least point of p'M p / 2 + slope'p + damping * |p|^2 / 2; None where there is none."""
+    damped = matrix.copy()
+    damped[np.diag_indices_from(damped)] += damping
+    try:
+        np.linalg.cholesky(damped)  # only with a positive definite matrix there is one
+        return np.asarray(np.linalg.solve(damped, -slope), np.float64)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def filled(held: Vector, free: Mask, step: Vector) -> Vector | None:
+    """`held` with other entries where it is free; None if these are not finite."""
     full = held.copy()
     full[free] = step
     return full if np.isfinite(full).all() else None

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim.least_squares.local_models import ResidualModel
+from symopt.optim.least_squares.local_models import ResidualModel, filled, least_point
 from symopt.optim.problem import Mask, Matrix, Vector
 
 # The other model takes over where its error was below this part of the error of the one in use.
@@ -44,15 +44,8 @@ class SecantModel:
         slope = triangle.T @ (self.plain.target + triangle @ outside) + self.missing @ outside
         columns = triangle[:, free] / scale
         block = columns.T @ columns + self.missing[np.ix_(free, free)] / np.outer(scale, scale)
-        block[np.diag_indices_from(block)] += damping
-        try:
-            np.linalg.cholesky(block)  # only a positive definite block has a least point
-            scaled = np.linalg.solve(block, -slope[free] / scale)
-        except np.linalg.LinAlgError:
-            return None
-        full = held.copy()
-        full[free] = scaled / scale
-        return full if np.isfinite(full).all() else None
+        scaled = least_point(block, slope[free] / scale, damping)
+        return None if scaled is None else filled(held, free, scaled / scale)
 
     def reduction(self, step: Vector) -> float:
         """How much the model falls with the step."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -139,9 +139,6 @@ class ProductModel:
     def reduction(self, step: Vector) -> float:
         """How much the model falls with the step."""
         return -float(step @ (self.gradient + self.product(step) / 2))
-
-
-StructuredModel: TypeAlias = SparseModel | ProductModel
 
 
 def sizes_by_products(product: Callable[[Vector], Vector], kinds: Places, signs: Vector) -> Vector:

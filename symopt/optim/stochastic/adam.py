@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -31,17 +31,22 @@ def no_memory(gradient: Vector, *, amsgrad: bool) -> AdamMemory:
     return AdamMemory(zeros, zeros, zeros if amsgrad else 0.0, 0.0, 0.0)
 
 
+class Averaging(Protocol):
+    """Settings of a method with Adam's averages."""
+
+    @property
+    def beta1(self) -> float: ...
+    @property
+    def beta2(self) -> float: ...
+    @property
+    def eps(self) -> float: ...
+
+
 def normalized(
-    maths: Maths,
-    gradient: Value,
-    memory: AdamMemory,
-    *,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    amsgrad: bool,
+    settings: Averaging, maths: Maths, gradient: Value, memory: AdamMemory, *, amsgrad: bool
 ) -> tuple[Value, AdamMemory]:
     """The direction m̂/(√v̂ + ε) after this gradient, and the new memory."""
+    beta1, beta2, eps = settings.beta1, settings.beta2, settings.eps
     mean = beta1 * memory.mean + (1 - beta1) * gradient
     square = beta2 * memory.square + (1 - beta2) * (gradient * gradient)
     mean_weight = beta1 * memory.mean_weight + (1 - beta1)
@@ -96,15 +101,7 @@ class Adam:
     ) -> tuple[Value, AdamMemory]:
         if self.weight_decay:
             gradient = gradient + self.weight_decay * weights
-        direction, kept = normalized(
-            maths,
-            gradient,
-            memory,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            eps=self.eps,
-            amsgrad=self.amsgrad,
-        )
+        direction, kept = normalized(self, maths, gradient, memory, amsgrad=self.amsgrad)
         return -rate * direction, kept
 
 

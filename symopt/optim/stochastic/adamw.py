@@ -53,15 +53,7 @@ class AdamW:
     def update(
         self, maths: Maths, weights: Value, gradient: Value, memory: AdamMemory, rate: Value
     ) -> tuple[Value, AdamMemory]:
-        direction, kept = normalized(
-            maths,
-            gradient,
-            memory,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            eps=self.eps,
-            amsgrad=self.amsgrad,
-        )
+        direction, kept = normalized(self, maths, gradient, memory, amsgrad=self.amsgrad)
         return -rate * (direction + self.weight_decay * weights), kept
 
 

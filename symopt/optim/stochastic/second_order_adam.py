@@ -86,15 +86,7 @@ class SecondOrderAdam:
         before = AdamMemory(
             memory.mean, memory.square, 0.0, memory.mean_weight, memory.square_weight
         )
-        direction, after = normalized(
-            maths,
-            gradient,
-            before,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            eps=self.eps,
-            amsgrad=False,
-        )
+        direction, after = normalized(self, maths, gradient, before, amsgrad=False)
         kept = memory._replace(
             direction=direction,
             mean=after.mean,

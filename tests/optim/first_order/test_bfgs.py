@@ -79,7 +79,7 @@ def test_held_entries_leave_the_newton_step_of_the_rest(rng):
     hessian = root @ root.T + np.eye(4)
     gradient = rng.normal(size=4)
     held = np.array([False, True, False, True])
-    found = _direction(np.linalg.inv(hessian), gradient, held)
+    found = _direction(np.linalg.inv(hessian), gradient, ~held)
     expected = -np.linalg.solve(hessian[np.ix_(~held, ~held)], gradient[~held])
     np.testing.assert_allclose(found[~held], expected, rtol=1e-10)
     np.testing.assert_array_equal(found[held], 0)
