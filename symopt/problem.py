@@ -151,14 +151,15 @@ class Problem:
     @property
     def samples(self) -> int:
         """How many samples batches can be of; 1 where the objective is a whole."""
-        return self._samples
+        return 1 if self._sampled is None else self._sampled.size
 
     @cached_property
-    def _samples(self) -> int:
+    def _sampled(self) -> Batches | None:
+        """What makes batches; None where the objective is a whole."""
         try:
-            return self._batches.size
+            return self._batches
         except DataError:
-            return 1
+            return None
 
     # ── other data ───────────────────────────────────────────────────────────────────────────
 
@@ -191,8 +192,8 @@ class Problem:
         """
         arrays, sizes = self.model._sorted(data, given)
         lease = None
-        if not sizes and self.samples > 1:
-            lease = self._batches.of_data(arrays)
+        if not sizes and self._sampled is not None:
+            lease = self._sampled.of_data(arrays)
         if lease is None:
             return self.rebind(data, **given)
         found = {name: lease.calls.kernels.bound.dims[name] for name in self._sizes}

@@ -306,7 +306,9 @@ def test_a_batch_of_other_samples_is_the_problem_bound_to_them(classes, count):
 
 
 def test_a_batch_of_other_samples_takes_no_binding(classes, monkeypatch):
+    single = classes.rebind(_samples(1, 9))
     monkeypatch.setattr(type(classes.model), "_problem", None)
+    assert single.batch_of(_samples(7, 3)).dims["n"] == 7
     assert classes.batch_of(_samples(7, 3)).dims["n"] == 7
     assert classes.batch_of(X=[[1.0, 2.0, 3.0]], t=[2]).dims["n"] == 1
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symopt.diagnostics import DerivativeUnavailable
+from symopt.diagnostics import DerivativeUnavailable, SymoptError
 from symopt.optim import errors
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.feeds import Serving
@@ -67,7 +67,8 @@ def iterates(run: Run, tell: Tell = lambda iterate: True) -> Iterator[Iterate]:
     with np.errstate(all="ignore"):
         first = _first(servings)
         state = _begin(run, first)
-    return _Loop(run, servings, tell, began).iterates(first, state)
+    loop = _Loop(run, servings, tell, began)
+    return loop.unbegun(state) if isinstance(state, _Unbegun) else loop.iterates(first, state)
 
 
 def _first(servings: Iterator[Serving]) -> Serving:
@@ -80,24 +81,42 @@ def _first(servings: Iterator[Serving]) -> Serving:
     return serving
 
 
-def _begin(run: Run, first: Serving) -> State:
-    """The state at the start; whatever is wrong there is the caller's to hear as it is."""
-    problem = first.problem
-    try:
-        state = run.optimizer.init(problem, problem.x0, run.seed)
-    except ProblemRaised as raised:
-        raise raised.error from None
-    if not state.point.finite:
-        raise errors.nonfinite_start(problem.explain_nonfinite(state.point.x))
-    return state
-
-
 @dataclass(frozen=True, slots=True)
 class _Ending:
     """Why a run ends without another step."""
 
     status: Status
     explanation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unbegun:
+    """In place of a state, where looking around the start, which is sound itself, came to an end."""
+
+    point: Point
+    ending: _Ending
+    outcome: Status | None = None
+
+
+def _begin(run: Run, first: Serving) -> State | _Unbegun:
+    """The state at the start; whatever is wrong there is the caller's to hear as it is."""
+    problem = first.problem
+    counts = problem.counts
+    try:
+        state = run.optimizer.init(problem, problem.x0, run.seed)
+    except KeyboardInterrupt:
+        if counts.first is None or not counts.first.finite:
+            raise
+        return _Unbegun(counts.first, _Ending(Status.INTERRUPTED))
+    except ProblemRaised as raised:
+        known = counts.first is not None and counts.first.finite and counts.values > 1
+        if not known or isinstance(raised.error, SymoptError):
+            raise raised.error from None
+        assert counts.first is not None, "a value is known"
+        return _Unbegun(counts.first, _Ending(Status.RAISED, str(raised)))
+    if not state.point.finite:
+        raise errors.nonfinite_start(problem.explain_nonfinite(state.point.x))
+    return state
 
 
 @dataclass(slots=True)
@@ -125,6 +144,10 @@ class _Loop:
     servings: Iterator[Serving]
     tell: Tell
     began: float
+
+    def unbegun(self, state: _Unbegun) -> Iterator[Iterate]:
+        start = self._iterate(box_of(self.run.working), 0, state, 0.0, np.nan)
+        yield self._last(start, start, state.ending)
 
     def iterates(self, serving: Serving, state: State) -> Iterator[Iterate]:
         box = box_of(self.run.working)
@@ -303,7 +326,7 @@ class _Rules:
             return status
         if (np.abs(point.x) > _FARTHEST * self.sizes).any():
             return Status.UNBOUNDED
-        if status is Status.PRECISION and point.gradient.size:
+        if status in (Status.PRECISION, Status.VALUE) and point.gradient.size:
             seen = abs(point.value) > _FLAT * abs(self.start.value)
             steep = self._effect(point) > _STEEP * abs(point.value)
             return Status.STALLED if seen and steep else status

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from symopt.diagnostics import DataError, Diagnostic, Kind, NonFiniteError
-from symopt.optim.problem import Needs
+from symopt.optim.problem import Needs, parameter_of
 
 CAPABILITIES = {
     Needs.VALUE: "the value",
@@ -126,8 +126,8 @@ def crossed_bounds(entry: int, lower: float, upper: float) -> DataError:
 
 
 def unknown_parameter(found: str, names: Sequence[str]) -> DataError:
-    owners = list(dict.fromkeys(name.partition("[")[0] for name in names))
-    entries = [name for name in names if name.startswith(f"{found.partition('[')[0]}[")]
+    owners = list(dict.fromkeys(parameter_of(name) for name in names))
+    entries = [name for name in names if name.startswith(f"{parameter_of(found)}[")]
     listed = [*owners, *names] if not entries else [*owners, *entries]
     shown = ", ".join(owners[:20]) + (", …" if len(owners) > 20 else "")
     return _data(
@@ -139,7 +139,7 @@ def unknown_parameter(found: str, names: Sequence[str]) -> DataError:
 
 
 def unknown_scale(found: str, names: Sequence[str]) -> DataError:
-    owners = list(dict.fromkeys(name.partition("[")[0] for name in names))
+    owners = list(dict.fromkeys(parameter_of(name) for name in names))
     return _data(
         "unknown-parameter",
         f"cannot scale `{found}`: there is no such parameter",

@@ -157,6 +157,11 @@ def dense_hessian(problem: Problem, x: Vector) -> Matrix:
     return (matrix + matrix.T) / 2
 
 
+def parameter_of(entry: str) -> str:
+    """The name of the parameter that an entry belongs to: `w` for `w[3]`."""
+    return entry.partition("[")[0]
+
+
 def typical_sizes(problem: Problem, x: Vector) -> Vector:
     """How large each unknown is, judged by the start: the root mean square of its array.
 
@@ -169,7 +174,7 @@ def typical_sizes(problem: Problem, x: Vector) -> Vector:
 
 def root_mean_squares(problem: Problem, x: Vector) -> Vector:
     """For each unknown, the root mean square of the entries of x for its array."""
-    owners = [name.partition("[")[0] for name in problem.names]
+    owners = [parameter_of(name) for name in problem.names]
     members: dict[str, list[int]] = {}
     for entry, owner in enumerate(owners):
         members.setdefault(owner, []).append(entry)

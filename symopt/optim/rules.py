@@ -17,7 +17,7 @@ from symopt.optim.bounds import Box, box_of
 from symopt.optim.optimizer import Status
 from symopt.optim.problem import Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_rate, first_sizes
-from symopt.optim.schedules import Pace, ScheduleLike, schedule_of
+from symopt.optim.schedules import Pace, ScheduleLike, pace_of
 
 Value: TypeAlias = Any  # a number, an array or a symbol: what has + - * /
 M = TypeVar("M", bound=tuple[Any, ...])
@@ -169,7 +169,7 @@ def _start(
         rate, units = relative, _units(point, first_sizes(problem, point))
     elif rate is None:
         rate = share * first_rate(problem, point)
-    pace = Pace(rate, schedule_of("", rule.schedule))
+    pace = pace_of(rate, rule.schedule)
     limits = None if box.unbounded else box
     gradient = _seen(point, limits, units)
     return RuleState(point, point.x, rule.memory(gradient, rate), pace, limits, units)

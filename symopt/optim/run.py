@@ -98,10 +98,13 @@ def prepare(
 def _limit(name: str, given: Any, default: float) -> float:
     if given is None:
         return default
-    real = isinstance(given, int | float | np.integer | np.floating)
-    if not (real and given >= 0):
+    try:
+        limit = np.nan if isinstance(given, str) else float(given)
+    except TypeError:
+        limit = np.nan
+    if not limit >= 0:
         raise errors.bad_setting(name, given, "zero or a positive number")
-    return given
+    return limit
 
 
 def _sized(problem: Problem | Objective, x0: VectorLike | None) -> Problem:

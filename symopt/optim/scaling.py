@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from symopt.optim import errors
-from symopt.optim.problem import Mask, Problem, Vector, typical_sizes
+from symopt.optim.problem import Mask, Problem, Vector, parameter_of, typical_sizes
 
 
 def scales_of(problem: Problem, start: Vector, free: Mask, given: Any) -> Vector | None:
@@ -39,7 +39,7 @@ def scales_of(problem: Problem, start: Vector, free: Mask, given: Any) -> Vector
 
 
 def _by_name(problem: Problem, given: Mapping[str, Any]) -> Vector:
-    owners = np.array([name.partition("[")[0] for name in problem.names])
+    owners = np.array([parameter_of(name) for name in problem.names])
     sizes = np.ones(problem.n)
     for name, size in given.items():
         entries = np.flatnonzero(owners == name)

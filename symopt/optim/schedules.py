@@ -186,6 +186,11 @@ def schedule_of(method: str, given: ScheduleLike) -> Schedule:
     return NAMES[given]
 
 
+def pace_of(rate: float, schedule: ScheduleLike) -> Pace:
+    """The pace of a first rate along a schedule that is known (see `check_rate`)."""
+    return Pace(rate, schedule_of("", schedule))
+
+
 def check_rate(method: str, rate: float | None, schedule: ScheduleLike) -> None:
     """A rate is positive, or None for one that is chosen; a schedule is known."""
     check_positive(method, rate=rate)

@@ -28,12 +28,13 @@ class ProblemRaised(Exception):
 
 @dataclass(slots=True)
 class Counts:
-    """How often what was evaluated, and where a value was last not finite."""
+    """How often what was evaluated, what came first, and where a value was last not finite."""
 
     values: int = 0
     gradients: int = 0
     hessians: int = 0
     nonfinite: Vector | None = None
+    first: Point | None = None
     barren: int = 0  # values in a row, up to the last one, that were not finite
 
 
@@ -153,6 +154,8 @@ class WorkingProblem:
         value = self._sign * float(self._ask(self.original.value, self.expand(p)))
         self._watch(p, value)
         self.counts.barren = 0 if isfinite(value) else self.counts.barren + 1
+        if self.counts.first is None:
+            self.counts.first = Point(p.copy(), value, np.empty(0))
         return value
 
     def values(self, points: Matrix, /) -> Vector:
@@ -183,6 +186,8 @@ class WorkingProblem:
         value, gradient = self._ask(self.original.value_and_grad, self.expand(p))
         kept = self._sign * self._kept(gradient)
         self._watch(p, float(value), kept)
+        if self.counts.first is None:
+            self.counts.first = Point(p.copy(), self._sign * float(value), kept.copy())
         return self._sign * float(value), kept
 
     def hvp(self, p: Vector, v: Vector, /) -> Vector:

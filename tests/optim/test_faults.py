@@ -123,6 +123,22 @@ def test_ctrl_c(method):
         assert result.status in (Status.INTERRUPTED.code, Status.MAX_ITER.code)
 
 
+@pytest.mark.parametrize("method", ["simulated-annealing", "spsa", "gekf"])
+@pytest.mark.parametrize(
+    ("error", "status"), [(OSError, Status.RAISED), (KeyboardInterrupt, Status.INTERRUPTED)]
+)
+def test_an_end_while_looking_around_the_start(method, error, status):
+    def spoil(count, x):
+        if count == 3:
+            raise error("no more")
+
+    result = minimize(Valley(spoil).objective(), method, x0=START)
+    assert (result.status, result.nit, result.success) == (status.code, 0, False)
+    np.testing.assert_array_equal(result.x, START)
+    assert result.fun == Valley.value(START)
+    assert len(result.trace) == 1
+
+
 @pytest.mark.parametrize("method", ALL)
 def test_an_error_at_the_start_is_the_callers(method):
     def spoil(count, x):
@@ -148,6 +164,13 @@ def test_a_start_that_is_the_minimum(method):
     if Needs.GRADIENT in next(m for m in METHODS if m.name == method).needs:
         assert result.success
         assert result.nit == 0
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_everything_fixed(method):
+    result = minimize(Valley().objective(), method, x0=START, fixed=[0, 1])
+    assert (result.status, result.nit) == (Status.FIXED.code, 0)
+    np.testing.assert_array_equal(result.x, START)
 
 
 @pytest.mark.parametrize("method", ALL)

@@ -7,7 +7,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from symopt.diagnostics import DataError
 from symopt.optim import errors
 from symopt.optim.adaptive.local_steps import agreement, resting
 from symopt.optim.bounds import box_of
@@ -16,6 +15,7 @@ from symopt.optim.options import check_choice, check_fraction
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_sizes
 
+_NAME = "rprop"
 _PATIENCE = 32  # steps of about the least sizes, after which they surround the minimum
 
 
@@ -67,14 +67,14 @@ class Rprop:
     scaled: bool = True
 
     def __post_init__(self) -> None:
-        check_choice(("simplified", "irprop-"), "rprop", variant=self.variant)
+        check_choice(("simplified", "irprop-"), _NAME, variant=self.variant)
         if not 1 < self.growth < np.inf:
-            raise _bad("growth", self.growth, "above 1")
-        check_fraction("rprop", shrink=self.shrink)
+            raise errors.bad_option(_NAME, "growth", self.growth, "above 1")
+        check_fraction(_NAME, shrink=self.shrink)
         if not 0 <= self.least <= self.most:
-            raise _bad("least", self.least, "from 0 to `most`")
+            raise errors.bad_option(_NAME, "least", self.least, "from 0 to `most`")
         if not (self.first > 0 and self.least <= self.first <= self.most):
-            raise _bad("first", self.first, "positive, from `least` to `most`")
+            raise errors.bad_option(_NAME, "first", self.first, "positive, from `least` to `most`")
 
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> RpropState:
         point, box = evaluate(problem, x), box_of(problem)
@@ -106,12 +106,8 @@ class Rprop:
         return RpropState(point, ahead, base, remembered, sizes, units, settled, outcome)
 
 
-def _bad(option: str, found: object, expected: str) -> DataError:
-    return errors.bad_option("rprop", option, found, expected)
-
-
 METHOD = Method(
-    name="rprop",
+    name=_NAME,
     family="adaptive steps",
     order=1,
     optimizer=Rprop,

@@ -13,7 +13,7 @@ from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.options import check_choice
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rounding import EPSILON
-from symopt.optim.schedules import Constant, Pace, ScheduleLike, check_rate, schedule_of
+from symopt.optim.schedules import Constant, Pace, ScheduleLike, check_rate, pace_of, schedule_of
 from symopt.optim.searches.backtracking import backtrack
 from symopt.optim.searches.line import Trial, along
 from symopt.optim.searches.wolfe import strong_wolfe
@@ -61,7 +61,7 @@ class GradientDescent:
         point = evaluate(problem, x)
         if self.rate is None:
             return GradientDescentState(point, _first_length(point), None)
-        pace = Pace(self.rate, schedule_of(_NAME, self.schedule))
+        pace = pace_of(self.rate, self.schedule)
         return GradientDescentState(point, self.rate, pace)
 
     def step(self, problem: Problem, state: GradientDescentState) -> GradientDescentState:

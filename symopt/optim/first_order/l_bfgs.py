@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from symopt.optim.bounds import box_of
-from symopt.optim.first_order.limited_memory import Memory
-from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.first_order.limited_memory import (
+    LimitedMemoryState,
+    first_memory,
+    moved,
+    restarted,
+)
+from symopt.optim.optimizer import Method, Stopping
 from symopt.optim.options import check_at_least
-from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
+from symopt.optim.problem import Needs, Problem, Vector, evaluate, typical_sizes
 from symopt.optim.rounding import EPSILON
 from symopt.optim.searches.choice import WolfeSearch, check_search, search
-from symopt.optim.searches.verdict import at_noise_floor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LBFGSState:
-    point: Point
-    memory: Memory  # in units of the sizes
-    sizes: Vector  # typical sizes of the parameters
-    outcome: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +44,20 @@ class LBFGS:
         check_at_least(1, "l-bfgs", memory=self.memory)
         check_search("l-bfgs", self, armijo=False)
 
-    def init(self, problem: Problem, x: Vector, seed: int = 0) -> LBFGSState:
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> LimitedMemoryState:
         point = evaluate(problem, x)
         sizes = typical_sizes(problem, x) if self.scaled else np.ones_like(x)
-        return LBFGSState(point, first_memory(sizes * point.gradient), sizes)
+        return LimitedMemoryState(point, first_memory(sizes * point.gradient), sizes)
 
-    def step(self, problem: Problem, state: LBFGSState) -> LBFGSState:
+    def step(self, problem: Problem, state: LimitedMemoryState) -> LimitedMemoryState:
         point, sizes = state.point, state.sizes
         direction = sizes * state.memory.newton_step(sizes * point.gradient)
         if not float(point.gradient @ direction) < 0:
-            return _restarted(state, direction)
+            return restarted(state, direction, point.gradient)
         trial = search(self, problem, box_of(problem), point, direction, 1.0)
         if trial is None:
-            return _restarted(state, direction)
-        step = (trial.point.x - point.x) / sizes
-        change = (trial.point.gradient - point.gradient) * sizes
-        return LBFGSState(trial.point, state.memory.after(step, change, self.memory), sizes)
-
-
-def first_memory(gradient: Vector) -> Memory:
-    """A memory without pairs, whose first step is a tenth in the steepest entry."""
-    steepest = float(np.max(np.abs(gradient), initial=0.0))
-    return Memory((), 0.1 / steepest if 0 < steepest < np.inf else 1.0)
-
-
-def _restarted(state: LBFGSState, direction: Vector) -> LBFGSState:
-    """The same point after a direction failed: without memory, or the end."""
-    point, sizes = state.point, state.sizes
-    if at_noise_floor(point, direction, sizes):
-        return replace(state, outcome=Status.PRECISION)
-    if not state.memory.pairs:
-        return replace(state, outcome=Status.STALLED)
-    return replace(state, memory=first_memory(sizes * point.gradient))
+            return restarted(state, direction, point.gradient)
+        return moved(state, trial.point, self.memory)
 
 
 METHOD = Method(

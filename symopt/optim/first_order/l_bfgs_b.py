@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from symopt.optim.bounds import Box, box_of
 from symopt.optim.first_order.cauchy_point import cauchy_point, compact, subspace_step
-from symopt.optim.first_order.l_bfgs import first_memory
-from symopt.optim.first_order.limited_memory import Memory
-from symopt.optim.optimizer import Method, Status, Stopping
+from symopt.optim.first_order.limited_memory import (
+    LimitedMemoryState,
+    Memory,
+    first_memory,
+    moved,
+    restarted,
+)
+from symopt.optim.optimizer import Method, Stopping
 from symopt.optim.options import check_at_least
-from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate, typical_sizes
+from symopt.optim.problem import Needs, Problem, Vector, evaluate, typical_sizes
 from symopt.optim.rounding import EPSILON
 from symopt.optim.searches.choice import WolfeSearch, check_search, search
-from symopt.optim.searches.verdict import at_noise_floor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LBFGSBState:
-    point: Point
-    memory: Memory  # in units of the sizes
-    sizes: Vector  # typical sizes of the parameters
-    outcome: Status | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +47,24 @@ class LBFGSB:
         check_at_least(1, "l-bfgs-b", memory=self.memory)
         check_search("l-bfgs-b", self, armijo=False)
 
-    def init(self, problem: Problem, x: Vector, seed: int = 0) -> LBFGSBState:
+    def init(self, problem: Problem, x: Vector, seed: int = 0) -> LimitedMemoryState:
         point, box = evaluate(problem, x), box_of(problem)
         sizes = typical_sizes(problem, x) if self.scaled else np.ones_like(x)
         memory = first_memory(sizes * box.projected(x, point.gradient))
-        return LBFGSBState(point, memory, sizes)
+        return LimitedMemoryState(point, memory, sizes)
 
-    def step(self, problem: Problem, state: LBFGSBState) -> LBFGSBState:
-        box, point, sizes = box_of(problem), state.point, state.sizes
+    def step(self, problem: Problem, state: LimitedMemoryState) -> LimitedMemoryState:
+        box, point = box_of(problem), state.point
         direction = _direction(state, box)
         if not float(point.gradient @ direction) < 0:
-            return _restarted(state, box, direction)
+            return restarted(state, direction, box.projected(point.x, point.gradient))
         trial = search(self, problem, box, point, direction, 1.0)
         if trial is None:
-            return _restarted(state, box, direction)
-        step = (trial.point.x - point.x) / sizes
-        change = (trial.point.gradient - point.gradient) * sizes
-        return LBFGSBState(trial.point, state.memory.after(step, change, self.memory), sizes)
+            return restarted(state, direction, box.projected(point.x, point.gradient))
+        return moved(state, trial.point, self.memory)
 
 
-def _direction(state: LBFGSBState, box: Box) -> Vector:
+def _direction(state: LimitedMemoryState, box: Box) -> Vector:
     """From the point to the minimum of the model in the box, or nearly so."""
     sizes, gradient = state.sizes, state.sizes * state.point.gradient
     down, up = box.reach(state.point.x)
@@ -102,16 +96,6 @@ def _part_inside(step: Vector, further: Vector, down: Vector, up: Vector) -> flo
     room = np.where(further < 0, down + step, up - step)
     moving = further != 0
     return float(np.min(room[moving] / np.abs(further[moving]), initial=1.0))
-
-
-def _restarted(state: LBFGSBState, box: Box, direction: Vector) -> LBFGSBState:
-    """The same point after a direction failed: without memory, or the end."""
-    point, sizes = state.point, state.sizes
-    if at_noise_floor(point, direction, sizes):
-        return replace(state, outcome=Status.PRECISION)
-    if not state.memory.pairs:
-        return replace(state, outcome=Status.STALLED)
-    return replace(state, memory=first_memory(sizes * box.projected(point.x, point.gradient)))
 
 
 METHOD = Method(

@@ -22,7 +22,7 @@ from symopt.optim.problem import (
     typical_sizes,
 )
 from symopt.optim.rounding import EPSILON
-from symopt.optim.schedules import Pace, ScheduleLike, check_rate, schedule_of
+from symopt.optim.schedules import Pace, ScheduleLike, check_rate, pace_of
 from symopt.optim.searches.choice import Search, check_search, search
 from symopt.optim.searches.verdict import verdict
 
@@ -80,7 +80,7 @@ class PreconditionedDescent:
         elif len(_given(self.metric)) != len(x):
             raise errors.wrong_length("metric", len(_given(self.metric)), len(x))
         point, sizes = evaluate(problem, x), typical_sizes(problem, x)
-        pace = None if self.rate is None else Pace(self.rate, schedule_of(_NAME, self.schedule))
+        pace = None if self.rate is None else pace_of(self.rate, self.schedule)
         return PreconditionedDescentState(point, self._metric(problem, x, sizes), sizes, pace)
 
     def step(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 
@@ -23,10 +23,10 @@ from symopt.optim.least_squares.structured_models import (
 )
 from symopt.optim.linear.blocks import Places, diagonal_blocks, find_elimination
 from symopt.optim.linear.sparse import factor_work
-from symopt.optim.problem import Needs, Point, Problem, Sparse, Vector
+from symopt.optim.problem import Needs, Point, Problem, Sparse, Vector, parameter_of
 
 Factor: TypeAlias = Literal["auto", "qr", "normal", "sparse", "schur", "krylov"]
-FACTORS: tuple[Factor, ...] = ("auto", "qr", "normal", "sparse", "schur", "krylov")
+FACTORS: tuple[Factor, ...] = get_args(Factor)
 LocalModel: TypeAlias = ResidualModel | CurvatureModel | SparseModel | ProductModel
 
 _LARGEST_JACOBIAN = 1 << 24  # entries; beyond, only its products are formed (128 MB)
@@ -226,15 +226,11 @@ def _alike(names: Sequence[str]) -> Places:
     entries, where there are too many last indices or it is the only one.
     """
     columns = list(map(_column, names))
-    kinds = columns if len(set(columns)) <= _MOST_KINDS else list(map(_array, names))
+    kinds = columns if len(set(columns)) <= _MOST_KINDS else list(map(parameter_of, names))
     numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
     return np.array([numbers[kind] for kind in kinds], np.intp)
 
 
-def _array(name: str) -> str:
-    return name.partition("[")[0]
-
-
 def _column(name: str) -> str:
     _, several, last = name.rpartition(", ")
-    return f"{_array(name)}, {last}" if several else _array(name)
+    return f"{parameter_of(name)}, {last}" if several else parameter_of(name)

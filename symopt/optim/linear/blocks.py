@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.optim.problem import Mask, Sparse, Vector
+from symopt.optim.problem import Mask, Sparse, Vector, parameter_of
 
 Places: TypeAlias = NDArray[np.intp]
 
@@ -122,7 +122,7 @@ class _Pattern:
     @staticmethod
     def of(matrix: Sparse, names: Sequence[str]) -> _Pattern:
         numbers: dict[str, int] = {}
-        arrays = [numbers.setdefault(name.partition("[")[0], len(numbers)) for name in names]
+        arrays = [numbers.setdefault(parameter_of(name), len(numbers)) for name in names]
         rows = np.repeat(np.arange(len(names)), np.diff(matrix.indptr))
         columns = np.asarray(matrix.indices, np.intp)
         return _Pattern(len(names), rows, columns, np.array(arrays, np.intp), tuple(numbers))

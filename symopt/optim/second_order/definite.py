@@ -40,7 +40,9 @@ def solve_definite(matrix: Matrix, right: Vector, modification: Modification) ->
 def solve_least_norm(matrix: Matrix, right: Vector) -> Vector:
     """The shortest least-squares solution of a positive semi-definite system.
 
-    Judged and solved with unit diagonal; only where that has no full rank, as it is.
+    Judged and solved with unit diagonal; only where that has no full rank, as it is. If it is not
+    semi-definite after all, as the curvature of a loss that is not convex, its negative part is
+    turned around.
     """
     if not np.isfinite(matrix).all():
         return np.full_like(right, np.nan)
@@ -50,23 +52,28 @@ def solve_least_norm(matrix: Matrix, right: Vector) -> Vector:
     if values[0] > len(values) * EPSILON * values[-1]:
         return scales * (vectors @ ((vectors.T @ (scales * right)) / values))
     values, vectors = np.linalg.eigh(matrix)
-    kept = values > len(values) * EPSILON * values[-1]
-    return vectors[:, kept] @ ((vectors[:, kept].T @ right) / values[kept])
+    sizes = np.abs(values)
+    kept = sizes > len(values) * EPSILON * np.max(sizes)
+    return vectors[:, kept] @ ((vectors[:, kept].T @ right) / sizes[kept])
 
 
 def solve_damped(matrix: Matrix, right: Vector, damping: float) -> Vector:
     """The solution after `damping` times the mean eigenvalue was added to the diagonal.
 
-    Of a positive semi-definite system; the shortest one where it is singular still, and that of the
-    identity where the matrix is zero.
+    Of a positive semi-definite system; the shortest one where it is singular still. What of the
+    right side such a system cannot reach is added as if all its eigenvalues there were the mean.
     """
     mean = float(np.mean(np.diag(matrix)))
     if mean == 0:
         return right
     damped = matrix / mean  # so that nothing under- or overflows
     damped[np.diag_indices_from(damped)] += damping
-    solution = solve_dense(damped, right)
-    return (solve_least_norm(damped, right) if solution is None else solution) / mean
+    # Without damping a factor may be found of what is singular but for rounding.
+    solution = solve_dense(damped, right) if damping > 0 else None
+    if solution is None:
+        solution = solve_least_norm(damped, right)
+        solution = solution + (right - damped @ solution)
+    return solution / mean
 
 
 def balance(matrix: Matrix) -> Vector:

@@ -21,7 +21,7 @@ from symopt.optim.problem import (
     typical_sizes,
 )
 from symopt.optim.rounding import EPSILON, relative_change
-from symopt.optim.schedules import Pace, ScheduleLike, check_rate, schedule_of
+from symopt.optim.schedules import Pace, ScheduleLike, check_rate, pace_of
 from symopt.optim.searches.choice import Search, Searching, search
 from symopt.optim.searches.verdict import is_negligible, is_short
 
@@ -48,7 +48,7 @@ def started(problem: Problem, x: Vector, rate: float, schedule: ScheduleLike) ->
     """The state at the start."""
     point, sizes = evaluate(problem, x), typical_sizes(problem, x)
     steepness = float(np.linalg.norm(sizes * point.gradient))
-    return DescentState(point, sizes, steepness, rate, Pace(rate, schedule_of("", schedule)))
+    return DescentState(point, sizes, steepness, rate, pace_of(rate, schedule))
 
 
 def descended(

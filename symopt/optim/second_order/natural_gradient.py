@@ -42,7 +42,9 @@ class NaturalGradient:
     is a function of two places, of which the metric is found by differences. Places are as the
     method sees them: without fixed entries. Steps then do not depend on the coordinates, but for
     `damping`: this many times the mean eigenvalue is added to all of them (0; 0.1 for the
-    empirical matrix, which may be singular). The step's length is searched for, beginning with
+    empirical matrix, which may be singular). Where the metric is singular without it, as that of a
+    softmax with a score for each class, the step is the shortest one, and what the metric does not
+    measure goes down the gradient. The step's length is searched for, beginning with
     that of the last step or, where the metric has the scale of a curvature, with η = `rate`;
     `search="none"` is the formula as it stands.
     """

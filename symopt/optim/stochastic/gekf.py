@@ -96,7 +96,7 @@ class GEKF:
     def _predicted(self, state: GEKFState) -> Matrix:
         """The covariance before the samples of a step."""
         predicted, sizes = state.covariance, state.sizes
-        if self.forgetting < 1:
+        if self.forgetting < 1 and len(sizes) > 0:
             # Where samples tell nothing of a direction, its variance would grow forever.
             grown = float(np.mean(np.diag(predicted) / sizes**2)) / self.spread**2
             predicted = predicted * max(1.0, min(1 / self.forgetting, 1 / grown))

@@ -13,7 +13,7 @@ from symopt.optim.optimizer import Method, Status, Stopping
 from symopt.optim.options import check_at_least
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_rate
-from symopt.optim.schedules import Pace, ScheduleLike, check_rate, schedule_of
+from symopt.optim.schedules import Pace, ScheduleLike, check_rate, pace_of
 
 _NAME = "perceptron"
 
@@ -59,7 +59,7 @@ class Perceptron:
     def init(self, problem: Problem, x: Vector, seed: int = 0) -> PerceptronState:
         point = evaluate(problem, x)
         rate = first_rate(problem, point) if self.rate is None else self.rate
-        pace = Pace(rate, schedule_of(_NAME, self.schedule))
+        pace = pace_of(rate, self.schedule)
         return self._passed(problem, point, PerceptronState(point, x, pace, 0, Chance(seed)))
 
     def step(self, problem: Problem, state: PerceptronState) -> PerceptronState:

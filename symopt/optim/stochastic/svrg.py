@@ -15,7 +15,7 @@ from symopt.optim.options import check_at_least
 from symopt.optim.problem import Needs, Point, Problem, Vector, evaluate
 from symopt.optim.rates import first_rate
 from symopt.optim.rounding import EPSILON
-from symopt.optim.schedules import Pace, ScheduleLike, check_rate, schedule_of
+from symopt.optim.schedules import Pace, ScheduleLike, check_rate, pace_of
 
 _NAME = "svrg"
 _PASSES = 2  # over the samples, by the steps between two full gradients (Johnson and Zhang)
@@ -74,7 +74,7 @@ class SVRG:
         rate = self.rate
         if rate is None:
             rate = self._first_rate(problem, point, scale, chance)
-        pace = Pace(rate, schedule_of(_NAME, self.schedule))
+        pace = pace_of(rate, self.schedule)
         state = SVRGState(point, point.x, pace, scale, chance.following)
         return self._stepped(problem, point, state)
 

@@ -135,3 +135,15 @@ def test_the_svd_needs_residuals(rng):
 def test_bad_settings(settings):
     with pytest.raises(DataError):
         GaussNewton(**settings)
+
+
+def test_a_loss_that_is_not_convex():
+    """Far from its minimum the negative log-density of a normal has no curvature by its width."""
+    sample = np.random.default_rng(0).normal(2, 0.5, size=50)
+    model = symopt.parse(
+        "data y[n]\nparam mu init 0, s > 0 init 1\nmodel m = mu + 0*y\n"
+        "maximize mean(normal_logpdf(y, m, s))"
+    )
+    result = minimize(model.bind(y=sample), "gauss-newton")
+    assert result.success, result.message
+    np.testing.assert_allclose(result.x, [sample.mean(), sample.std()], rtol=1e-8)

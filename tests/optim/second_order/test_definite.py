@@ -104,3 +104,17 @@ def test_what_is_not_finite_has_no_finite_solution():
         solve_damped(broken, np.ones(2), 0.1),
     ):
         assert np.isnan(found).all()
+
+
+def test_what_a_singular_system_does_not_reach_is_added(rng):
+    """(1 0; 0 0) x = (2, 3): 2 along the first, and 3 over the mean eigenvalue along the second."""
+    turn = np.linalg.qr(rng.normal(size=(2, 2)))[0]
+    matrix, right = turn @ np.diag([1.0, 0.0]) @ turn.T, turn @ [2.0, 3.0]
+    np.testing.assert_allclose(solve_damped(matrix, right, 0.0), turn @ [2.0, 6.0], rtol=EXACT)
+
+
+def test_the_negative_part_of_a_singular_system_is_turned_around(rng):
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    matrix, right = turn @ np.diag([2.0, -4.0, 0.0]) @ turn.T, turn @ [1.0, 1.0, 1.0]
+    expected = turn @ [0.5, 0.25, 0.0]
+    np.testing.assert_allclose(solve_least_norm(matrix, right), expected, rtol=EXACT)

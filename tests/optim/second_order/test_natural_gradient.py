@@ -141,3 +141,21 @@ def test_one_unknown():
 def test_bad_settings(settings):
     with pytest.raises(DataError):
         NaturalGradient(**settings)
+
+
+def test_a_model_with_a_score_too_many():
+    """Softmax of as many scores as classes: its Fisher matrix is singular, its loss is not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 3))
+    labels = np.argmax(x @ rng.normal(size=(3, 4)) + rng.normal(size=(60, 4)), axis=1)
+    model = symopt.parse(
+        "dim k = 4\n"
+        "data X[n, d], t[n] in k\n"
+        "param W[d, k] init uniform(-1, 1), b[k] init 0\n"
+        "model z = X @ W + b\n"
+        "minimize mean(cross_entropy(z, t)) + 0.01*sumsq(W)"
+    )
+    problem = model.bind(X=x, t=labels)
+    result = minimize(problem, "natural-gradient", seed=1)
+    assert result.success, result.message
+    np.testing.assert_allclose(problem.grad(result.x), 0, atol=1e-6)
