@@ -357,3 +357,17 @@ def test_explanations_name_the_precision(logistic: tuple[Problem, Problem]) -> N
     assert "8 lanes" in str(logistic[1].explain("value"))
     model = symopt.parse(LOGISTIC)
     assert "float32" in str(model.explain("value", dtype="float32"))
+
+
+@pytest.mark.parametrize("method", ["lm", "bfgs", "trust-region", "gauss-newton"])
+def test_fits_end_at_the_rounding_of_single_precision(method: str) -> None:
+    """Where the objective no longer tells two points apart a fit has succeeded."""
+    t = np.arange(60) / 2
+    y = 3 * np.exp(-0.8 * t) + 2 + 0.02 * np.sin(37 * t)
+    text = "data t[n], y[n]\nparam a init 1, k init 0.5, c init 0\n"
+    text += "model f[i] = a * exp(-k * t[i]) + c\nminimize sum((y - f)^2)"
+    model = symopt.parse(text)
+    found = symopt.minimize(model.bind(t=t, y=y, dtype="float32"), method)
+    wanted = symopt.minimize(model.bind(t=t, y=y), "bfgs")
+    assert found.success, found.message
+    np.testing.assert_allclose(found.x, wanted.x, rtol=1e-3)

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symopt.cli.options import binding_options, color_option, program_argument
+from symopt.cli.options import (
+    binding_options,
+    color_option,
+    program_argument,
+    threads_option,
+)
 from symopt.cli.program import bind_program, load_program, parse_settings, place_start
 from symopt.cli.refusal import NEGATIVE, refusing, show_warnings
 from symopt.diagnostics import DataError, Diagnostic, Kind, Severity, ShapeError
@@ -46,6 +51,7 @@ INTERRUPTED = 130  # what shells expect after Ctrl-C
 @click.option("--trace", "trace_path", metavar="FILE", help="Write each iteration as CSV.")
 @click.option("--plot", "plot_path", metavar="FILE", help="Write run and residuals as a figure.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@threads_option
 @color_option
 @click.pass_context
 def command(
@@ -67,13 +73,14 @@ def command(
     trace_path: str | None,
     plot_path: str | None,
     quiet: bool,
+    threads: int,
 ) -> None:
     """Fit the program FILE (- for standard input) to data and print the parameters.
 
     Exits with 1 when the run did not converge.
     """
     model = load_program(file)
-    problem = bind_program(model, data, dims, dtype)
+    problem = bind_program(model, data, dims, dtype, threads)
     start = place_start(model, problem, params, seed)
     settings = {"x0": start, "fixed": fixed, "max_iter": max_iter, "tol": tol, "seed": seed}
     settings |= {"max_time": max_time, "batch_size": batch_size}

@@ -50,6 +50,16 @@ def dtype_option(command: F) -> F:
     )(command)
 
 
+def threads_option(command: F) -> F:
+    """`--threads`: how many a model computes with."""
+    return click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        default=1,
+        help="Threads to compute with (so far, one).",
+    )(command)
+
+
 def binding_options(command: F) -> F:
     """`--data`, `--param`, `--dim` and `--dtype`: what a program is bound to."""
     for option in (

@@ -44,13 +44,14 @@ def load_program(file: str) -> Model:
 
 
 def bind_program(
-    model: Model, data: Sequence[str], dims: Sequence[str], dtype: Precision
+    model: Model, data: Sequence[str], dims: Sequence[str], dtype: Precision, threads: int = 1
 ) -> Problem:
     """The model with the data and dims of the options."""
     from symopt.cli.data import gather_data
 
     sizes = parse_sizes(model, dims)
-    options = {} if dtype == "float64" else {"dtype": dtype}
+    options: dict[str, Any] = {} if dtype == "float64" else {"dtype": dtype}
+    options |= {} if threads == 1 else {"threads": threads}
     with refusing(DataError, ShapeError):
         return model.bind(gather_data(model.data, data), **sizes, **options)
 

@@ -203,7 +203,7 @@ class CallableProblem:
 
     @property
     def gauss_newton_entries(self) -> int:
-        """What a function returns is not known before its call: a sparse Jacobian counts as such."""
+        """A guess, for what functions return is not known: n with a sparse Jacobian, else all."""
         return self.n if self.functions.jac_sparse is not None else self.n**2
 
     def gnvp(self, p: Vector, v: Vector, /) -> Vector:

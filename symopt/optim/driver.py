@@ -24,6 +24,7 @@ _FARTHEST = 1e14  # sizes of the start; a parameter that ends there was going on
 _STEEP = 1e-2  # part of the objective that a parameter's own size may still be worth in the end
 _FLAT = 1e-10  # below this part of its start the objective is about zero, and slopes say nothing
 _BARREN = 20  # values in a row for each unknown, and one more, that say nothing if not finite
+_SINGLE = float(np.finfo(np.float32).eps)
 _PATIENCE = 3  # steps in a row without change before the value counts as settled
 Tell = Callable[["Iterate"], bool]
 
@@ -91,7 +92,7 @@ class _Ending:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Unbegun:
-    """In place of a state, where looking around the start, which is sound itself, came to an end."""
+    """In place of a state, where a look around the start, which is sound itself, was cut short."""
 
     point: Point
     ending: _Ending
@@ -151,8 +152,13 @@ class _Loop:
 
     def iterates(self, serving: Serving, state: State) -> Iterator[Iterate]:
         box = box_of(self.run.working)
+        working = self.run.working
         rules = _Rules(
-            self.run.stopping, box, typical_sizes(self.run.working, state.point.x), state.point
+            self.run.stopping,
+            box,
+            typical_sizes(working, state.point.x),
+            state.point,
+            working.original is not working.undoubled,
         )
         losses, settled = _Losses(), 0
         state, validation = self._measured(serving, state, losses)
@@ -308,6 +314,7 @@ class _Rules:
     box: Box
     sizes: Vector  # of the parameters, by the start
     start: Point
+    single: bool  # whether the objective is computed in single precision
 
     def at(self, point: Point) -> Status | None:
         if not point.gradient.size:
@@ -321,7 +328,13 @@ class _Rules:
         return None
 
     def honest(self, status: Status | None, point: Point) -> Status | None:
-        """A method's verdict, unless the point belies it: far away, or steep in other units."""
+        """A method's verdict, unless the point belies it: far away, steep in other units, or flat.
+
+        Methods know the rounding of doubles. In single precision they are stuck long before it.
+        """
+        if status is Status.STALLED and self.single and point.gradient.size:
+            flat = self._effect(point) <= _SINGLE**0.5 * self._effect(self.start)
+            return Status.PRECISION if flat else status
         if status is None or not status.success:
             return status
         if (np.abs(point.x) > _FARTHEST * self.sizes).any():

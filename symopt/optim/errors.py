@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from symopt.diagnostics import DataError, Diagnostic, Kind, NonFiniteError
 from symopt.optim.problem import Needs, parameter_of
 
+# What `minimize` takes beside the options, and others have among theirs.
+_ARGUMENTS = ("max_iter", "max_time", "tol", "seed", "fixed", "callback", "scale")
 CAPABILITIES = {
     Needs.VALUE: "the value",
     Needs.GRADIENT: "a gradient",
@@ -40,11 +42,14 @@ def unknown_method(name: str, names: Sequence[str], spellings: Sequence[str]) ->
 
 
 def unknown_option(method: str, found: str, valid: Sequence[str]) -> DataError:
+    plain = found.replace("_", "").lower()
+    argument = next((name for name in _ARGUMENTS if name.replace("_", "") == plain), None)
+    beside = f"`{argument}` is given beside the options, not among them" if argument else None
     return _data(
         "unknown-option",
         f"the method {method} has no option `{found}`",
         f"its options are {', '.join(valid)}" if valid else "it has no options",
-        help=_nearest(found, valid),
+        help=beside or _nearest(found, valid),
     )
 
 

@@ -49,9 +49,11 @@ def minimize(
     `scale` measures the unknowns in other units: sizes by name, a vector, or "auto" for those of
     the start.
 
-    Beside SciPy's fields the result has `method` and the `reason` why it was chosen, `batch_size`
-    (None where each step saw all samples), `params` and `trace` (a structured array with columns iteration, value, grad_norm, step, time and, where it
-    was asked for, validation), and for least squares `residuals`, `covariance`, `stderr` and `dof`.
+    Beside SciPy's fields the result has `method`, the `reason` why it was chosen and the `remark`
+    of how it computed, if not as always, `batch_size` (None where each step saw all samples),
+    `params` and `trace` (a structured array with columns iteration, value, grad_norm, step, time
+    and, where it was asked for, validation), and for least squares `residuals`, `covariance`,
+    `stderr` and `dof`.
     A run that does not succeed ends at its best point; one that never sees the whole objective, at
     its last.
     """

@@ -17,8 +17,8 @@ from symopt.optim.schedules import (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is known of the sums over all steps; None where it is unknown."""
+class Conditions:
+    """Which of both conditions a schedule meets, by its sums over all steps; None if unknown."""
 
     reaches: bool | None  # whether Σ η = ∞: no place is too far away
     settles: bool | None  # whether Σ η² < ∞: the noise of all steps is bounded
@@ -30,7 +30,7 @@ class Verdict:
         return self.reaches is True and self.settles is True
 
 
-def robbins_monro(given: ScheduleLike) -> Verdict:
+def robbins_monro(given: ScheduleLike) -> Conditions:
     """Whether Σ η = ∞ and Σ η² < ∞ (Robbins and Monro, Ann. Math. Stat. 22 (1951) 400).
 
     Together with noise of bounded variance they make descent on samples converge.
@@ -41,39 +41,41 @@ def robbins_monro(given: ScheduleLike) -> Verdict:
         case Inverse(_, power):
             return _power(power)
         case Exponential():
-            return Verdict(False, True, "Σ exp(−βk) is a geometric series")
+            return Conditions(False, True, "Σ exp(−βk) is a geometric series")
         case Plateau(drop):
             return _plateau(drop)
         case Cosine(_, last):
             if last == 0:
-                return Verdict(False, True, "after the last step of the cosine the rate is 0")
-            return Verdict(True, False, "after the cosine the rate is constant")
+                return Conditions(False, True, "after the last step of the cosine the rate is 0")
+            return Conditions(True, False, "after the cosine the rate is constant")
         case WarmUp(_, then):
             found = robbins_monro(then)
-            return Verdict(
+            return Conditions(
                 found.reaches,
                 found.settles,
                 f"{found.reason}, and the finitely many steps of the warm-up change no limit",
             )
         case other:
-            return Verdict(None, None, f"{type(other).__name__} is not one of the schedules here")
+            return Conditions(
+                None, None, f"{type(other).__name__} is not one of the schedules here"
+            )
 
 
-_CONSTANT = Verdict(True, False, "the terms of both sums are constant")
+_CONSTANT = Conditions(True, False, "the terms of both sums are constant")
 
 
-def _power(power: float) -> Verdict:
+def _power(power: float) -> Conditions:
     """Of terms that fall like k^-power: a sum is finite just for powers above 1."""
     reaches, settles = power <= 1, 2 * power > 1
     first = f"{power:g} ≤ 1" if reaches else f"{power:g} > 1"
     second = f"{2 * power:g} > 1" if settles else f"{2 * power:g} ≤ 1"
-    return Verdict(reaches, settles, f"η falls like k^−{power:g} and {first}; η² has {second}")
+    return Conditions(reaches, settles, f"η falls like k^−{power:g} and {first}; η² has {second}")
 
 
-def _plateau(drop: float) -> Verdict:
+def _plateau(drop: float) -> Conditions:
     if drop >= 1:
-        return Verdict(True, False, "the rate never falls")
-    return Verdict(
+        return Conditions(True, False, "the rate never falls")
+    return Conditions(
         None,
         None,
         "how long each rate is kept depends on the losses; once they no longer fall, "

@@ -27,6 +27,12 @@ Fixed: TypeAlias = str | int | Iterable[str | int]
 Scale: TypeAlias = Mapping[str, VectorLike] | VectorLike | Literal["auto"] | None
 
 _BATCH_SIZE = 32  # of methods that are made for batches
+# For options of each kind, the kinds of NumPy numbers that will do, and what to ask for.
+_NUMBERS = (
+    (float, "fiu", "a number"),
+    (int, "iu", "a whole number"),
+    (bool, "b", "true or false"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,23 +228,23 @@ def _optimizer(
     return replace(method, **options)
 
 
-def _check_types(chosen: _Chosen, options: Mapping[str, object]) -> None:
-    """Numbers where there have to be numbers; what else may be wrong the settings say themselves."""
+def _check_types(chosen: _Chosen, options: Mapping[str, Any]) -> None:
+    """Refuse what is no number where there has to be one; settings check the rest themselves."""
     hints = get_type_hints(chosen.optimizer)
     for option, value in options.items():
         kinds = get_args(hints[option]) or (hints[option],)
         numeric = {kind for kind in kinds if kind in (int, float, bool)}
         if not numeric or len(numeric) + (type(None) in kinds) < len(kinds):
             continue
-        if value is None and type(None) in kinds:
-            continue
-        truth = isinstance(value, bool | np.bool_)
-        whole = isinstance(value, int | np.integer) and not truth
-        real = isinstance(value, float | np.floating) or whole
-        fits = truth if bool in numeric else real if float in numeric else whole
-        if not fits:
-            words = {float: "a number", int: "a whole number", bool: "true or false"}
-            expected = next(text for kind, text in words.items() if kind in numeric)
+        if value is None:
+            if type(None) in kinds:
+                continue
+            raise errors.bad_option(chosen.name, option, None, "a number")
+        found = np.asarray(value).dtype.kind if np.ndim(value) == 0 else "O"
+        accepted, expected = next(
+            (kinds, words) for kind, kinds, words in _NUMBERS if kind in numeric
+        )
+        if found not in accepted:
             raise errors.bad_option(chosen.name, option, value, expected)
 
 

@@ -26,8 +26,8 @@ def test_result_has_scipys_fields_and_ours():
     result = minimize(ROSENBROCK.least_squares(), "lm", x0=ROSENBROCK.start)
     assert isinstance(result, OptimizeResult)
     names = (
-        "x fun grad optimality nit nfev njev nhev success status message remark method reason batch_size"
-        " params trace"
+        "x fun grad optimality nit nfev njev nhev success status message remark method reason"
+        " batch_size params trace"
     )
     fitted = "residuals covariance stderr dof"
     assert set(result) == set(f"{names} {fitted}".split())

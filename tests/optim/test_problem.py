@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symopt.optim import Point, SeededStart, objective
-from symopt.optim.problem import evaluate, typical_sizes
+from symopt.optim.problem import dense_hessian, evaluate, parameter_of, typical_sizes
 
 
 def test_points_are_copies_and_read_only():
@@ -48,3 +48,16 @@ def test_sizes_neither_under_nor_overflow():
 
 def test_plain_objectives_draw_no_start():
     assert not isinstance(objective(abs).sized(1), SeededStart)
+
+
+def test_hessians_by_columns_are_those_at_once():
+    matrix = np.array([[2.0, 1.0], [1.0, 5.0]])
+    functions = {"fun": lambda x: float(x @ matrix @ x) / 2, "grad": lambda x: matrix @ x}
+    whole = objective(**functions, hess=lambda x: matrix).sized(2)
+    products = objective(**functions, hvp=lambda x, v: matrix @ v).sized(2)
+    for problem in (whole, products):
+        np.testing.assert_array_equal(dense_hessian(problem, np.ones(2)), matrix)
+
+
+def test_entries_know_their_parameter():
+    assert [parameter_of(name) for name in ("w[3]", "u[0, 1]", "b")] == ["w", "u", "b"]

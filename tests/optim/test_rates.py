@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symopt.optim import objective
+from symopt.optim import Point, objective
 from symopt.optim.problem import evaluate
-from symopt.optim.rates import first_rate, first_sizes
+from symopt.optim.rates import first_length, first_rate, first_sizes
 
 
 def quadratic(matrix, minimum=0.0, **more):
@@ -115,3 +115,10 @@ def test_sizes_of_what_starts_at_zero_are_those_of_a_step():
     np.testing.assert_allclose(sizes, [3.5355, 3.5355, 0.1], rtol=1e-4)
     at_rest = first_sizes(*at(quadratic(np.eye(2)), 0.0, 0.0))
     np.testing.assert_array_equal(at_rest, [1.0, 1.0])
+
+
+def test_a_first_length_moves_the_fastest_unknown_by_a_tenth_of_its_size():
+    point = Point(np.ones(2), 0.0, np.array([4.0, -1.0]))
+    assert first_length(point, np.array([2.0, 0.1])) == 0.01
+    flat = Point(np.ones(2), 0.0, np.zeros(2))
+    assert first_length(flat, np.ones(2)) == 1.0

@@ -224,3 +224,9 @@ def test_a_function_is_not_yet_a_problem():
 
 def test_no_options_as_scipy_has_it():
     assert minimize(bowl(), "bfgs", x0=[1.0, 2.0], options=None).success
+
+
+@pytest.mark.parametrize("name", ["maxiter", "max_iter"])
+def test_limits_are_not_among_the_options(name):
+    with pytest.raises(DataError, match="`max_iter` is given beside the options"):
+        minimize(bowl(), "bfgs", x0=[1.0, 2.0], options={name: 5})

@@ -174,8 +174,8 @@ def _penalties(outside: Matrix, deviations: Vector, values: Vector) -> Vector:
         outside, deviations, out=np.zeros_like(outside), where=(outside != 0) & (deviations > 0)
     )
     finite = values[np.isfinite(values)]
-    range_ = float(np.subtract(*np.quantile(finite, [0.75, 0.25])))
-    return range_ * (distances**2).sum(axis=1)
+    interquartile = float(np.subtract(*np.quantile(finite, [0.75, 0.25])))
+    return interquartile * (distances**2).sum(axis=1)
 
 
 def _adapted(

@@ -47,7 +47,7 @@ class ResidualModel:
             scaled = np.linalg.solve(factor[:count, :count], factor[:count, count])
         except np.linalg.LinAlgError:
             return None
-        return filled(held, free, scaled / scales[free])
+        return completed(held, free, scaled / scales[free])
 
     def reduction(self, step: Vector) -> float:
         """How much the model falls with the step."""
@@ -76,7 +76,7 @@ class CurvatureModel:
         slope = self.gradient + self.matrix @ np.where(free, 0.0, held)
         block = self.matrix[np.ix_(free, free)] / np.outer(scales[free], scales[free])
         scaled = least_point(block, slope[free] / scales[free], damping)
-        return None if scaled is None else filled(held, free, scaled / scales[free])
+        return None if scaled is None else completed(held, free, scaled / scales[free])
 
     def reduction(self, step: Vector) -> float:
         """How much the model falls with the step."""
@@ -104,7 +104,7 @@ def least_point(matrix: Matrix, slope: Vector, damping: float) -> Vector | None:
         return None
 
 
-def filled(held: Vector, free: Mask, step: Vector) -> Vector | None:
+def completed(held: Vector, free: Mask, step: Vector) -> Vector | None:
     """`held` with other entries where it is free; None if these are not finite."""
     full = held.copy()
     full[free] = step

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from symopt.optim.least_squares.local_models import ResidualModel, filled, least_point
+from symopt.optim.least_squares.local_models import ResidualModel, completed, least_point
 from symopt.optim.problem import Mask, Matrix, Vector
 
 # The other model takes over where its error was below this part of the error of the one in use.
@@ -45,7 +45,7 @@ class SecantModel:
         columns = triangle[:, free] / scale
         block = columns.T @ columns + self.missing[np.ix_(free, free)] / np.outer(scale, scale)
         scaled = least_point(block, slope[free] / scale, damping)
-        return None if scaled is None else filled(held, free, scaled / scale)
+        return None if scaled is None else completed(held, free, scaled / scale)
 
     def reduction(self, step: Vector) -> float:
         """How much the model falls with the step."""

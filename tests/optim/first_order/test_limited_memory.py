@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from symopt.optim.first_order.limited_memory import Memory
+from symopt.optim import Point, Status
+from symopt.optim.first_order.limited_memory import (
+    LimitedMemoryState,
+    Memory,
+    first_memory,
+    moved,
+    restarted,
+)
 
 
 def filled(rng, n, count, capacity):
@@ -37,3 +44,17 @@ def test_the_oldest_is_forgotten(rng):
 def test_negative_curvature_is_not_learnt():
     memory = Memory((), 2.0)
     assert memory.after(np.array([1.0, 0.0]), np.array([-1.0, 0.0]), 5) is memory
+
+
+def test_a_state_that_fails_forgets_its_pairs_and_then_ends():
+    point = Point(np.ones(2), 1.0, np.array([4.0, 0.0]))
+    first = LimitedMemoryState(point, first_memory(point.gradient), np.ones(2))
+    assert first.memory.newton_step(point.gradient).tolist() == [-0.1, 0.0]
+    downhill = np.array([-1.0, 0.0])
+    assert restarted(first, downhill, point.gradient).outcome is Status.STALLED
+    assert restarted(first, 1e-12 * downhill, point.gradient).outcome is Status.PRECISION
+    later = moved(first, Point(np.array([0.5, 1.0]), 0.0, np.array([2.0, 0.0])), 5)
+    assert later.memory.scale == 0.25  # s.y / y.y
+    again = restarted(later, downhill, later.point.gradient)
+    assert again.outcome is None
+    assert not again.memory.pairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symopt.optim.least_squares.local_models import CurvatureModel, residual_model
+from symopt.optim.least_squares.local_models import CurvatureModel, least_point, residual_model
 
 FREE = np.array([True, False, True, True])
 HELD = np.array([0.0, 0.3, 0.0, 0.0])
@@ -74,3 +74,9 @@ def test_no_free_entries():
     model = residual_model(np.eye(2), np.ones(2))
     found = model.step(1.0, np.ones(2), np.zeros(2, bool), np.array([0.5, -0.5]))
     np.testing.assert_array_equal(found, [0.5, -0.5])
+
+
+def test_there_is_a_least_point_only_where_the_damped_matrix_is_definite():
+    matrix, slope = np.diag([3.0, -1.0]), np.array([2.0, 4.0])
+    assert least_point(matrix, slope, 0.5) is None
+    np.testing.assert_allclose(least_point(matrix, slope, 3.0), [-1 / 3, -2])
