@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from symopt.optim import errors
 from symopt.optim.problem import FisherKind, Mask, Matrix, Needs, Sparse, Vector
+from symopt.optim.robust import RobustSum
 
 VectorLike: TypeAlias = Any  # what np.asarray turns into a float vector
 Pairs: TypeAlias = Sequence[tuple[float | None, float | None]]
@@ -57,6 +58,8 @@ def objective(
     jac: Callable[[Vector], VectorLike] | None = None,
     jac_sparse: Callable[[Vector], Sparse] | None = None,
     gauss_newton: Callable[[Vector], tuple[VectorLike, VectorLike]] | None = None,
+    loss: str = "linear",
+    loss_scale: float = 1.0,
     bounds: Pairs | ScipyBounds | None = None,
     names: Sequence[str] | None = None,
     maximize: bool = False,
@@ -65,7 +68,8 @@ def objective(
 
     Give `fun`, or `residuals` for the sum of their squares. What is not given is not provided:
     a method that needs it is refused. `gauss_newton` returns the matrix and the gradient,
-    `jac_sparse` a SciPy CSR array.
+    `jac_sparse` a SciPy CSR array. `loss` makes the sum of squares a robust one, as in SciPy's
+    `least_squares`: "huber", "soft_l1", "cauchy" or "arctan", beyond residuals of `loss_scale`.
     `bounds` are SciPy's: a `Bounds`, or a (low, high) pair for each entry, None for no bound.
     """
     if fun is None and residuals is None:
@@ -73,6 +77,15 @@ def objective(
     if fun is not None and residuals is not None:
         raise errors.two_objectives()
     named = None if names is None else tuple(names)
+    if loss != "linear":
+        if residuals is None:
+            raise errors.bad_setting("loss", loss, "left out without `residuals`")
+        if jac_sparse is not None:
+            raise errors.bad_setting("loss", loss, "left out with `jac_sparse`")
+        robust = RobustSum(residuals, jac, loss, loss_scale)
+        fun, residuals = robust.value, None
+        if jac is not None:
+            grad, gauss_newton, jac = robust.grad, robust.gauss_newton, None
     return Objective(
         fun, grad, hvp, hess, residuals, jac, jac_sparse, gauss_newton, bounds, named, maximize
     )
