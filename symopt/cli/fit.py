@@ -11,6 +11,7 @@ from symopt.cli.options import (
     binding_options,
     color_option,
     program_argument,
+    run_options,
     threads_option,
 )
 from symopt.cli.program import bind_program, load_program, parse_settings, place_start
@@ -29,7 +30,7 @@ INTERRUPTED = 130  # what shells expect after Ctrl-C
 @click.command("fit", short_help="Fit a program to data.")
 @program_argument
 @binding_options
-@click.option("--fix", "fixed", multiple=True, metavar="NAME", help="Keep a parameter as it is.")
+@run_options
 @click.option(
     "--method",
     metavar="NAME",
@@ -42,11 +43,6 @@ INTERRUPTED = 130  # what shells expect after Ctrl-C
     metavar="NAME=VALUE",
     help="A setting of the method, such as rate=0.1.",
 )
-@click.option("--max-iter", type=click.IntRange(min=0), help="Limit on iterations.")
-@click.option("--max-time", type=click.FloatRange(min=0), help="Limit on seconds.")
-@click.option("--tol", type=click.FloatRange(min=0), help="Relative tolerance; 0 for none.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of random starts and methods.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Samples that a step sees.")
 @click.option("--json", "json_path", metavar="FILE", help="Write the result; - instead of tables.")
 @click.option("--trace", "trace_path", metavar="FILE", help="Write each iteration as CSV.")
 @click.option("--plot", "plot_path", metavar="FILE", help="Write run and residuals as a figure.")
@@ -61,19 +57,14 @@ def command(
     params: tuple[str, ...],
     dims: tuple[str, ...],
     dtype: Precision,
-    fixed: tuple[str, ...],
     method: str | None,
     options: tuple[str, ...],
-    max_iter: int | None,
-    max_time: float | None,
-    tol: float | None,
-    seed: int | None,
-    batch_size: int | None,
     json_path: str | None,
     trace_path: str | None,
     plot_path: str | None,
     quiet: bool,
     threads: int,
+    **limits: Any,
 ) -> None:
     """Fit the program FILE (- for standard input) to data and print the parameters.
 
@@ -81,10 +72,8 @@ def command(
     """
     model = load_program(file)
     problem = bind_program(model, data, dims, dtype, threads)
-    start = place_start(model, problem, params, seed)
-    settings = {"x0": start, "fixed": fixed, "max_iter": max_iter, "tol": tol, "seed": seed}
-    settings |= {"max_time": max_time, "batch_size": batch_size}
-    settings["options"] = parse_settings(options)
+    start = place_start(model, problem, params, limits["seed"])
+    settings = {"x0": start, "options": parse_settings(options), **limits}
     result, remarks = _run(problem, method, settings, model.name, quiet)
 
     from symopt.cli.outcome import gather_outcome
@@ -96,7 +85,7 @@ def command(
         problem,
         result,
         method=result.method,
-        seed=seed,
+        seed=limits["seed"],
         remarks=remarks,
     )
     if not quiet and json_path != "-":

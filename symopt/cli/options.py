@@ -60,6 +60,24 @@ def threads_option(command: F) -> F:
     )(command)
 
 
+def run_options(command: F) -> F:
+    """What bounds a run, under the names of `minimize`: fixed parameters, limits, seed, batches."""
+    for option in (
+        click.option("--batch-size", type=click.IntRange(min=1), help="Samples that a step sees."),
+        click.option(
+            "--seed", type=click.IntRange(min=0), help="Seed of random starts and methods."
+        ),
+        click.option("--tol", type=click.FloatRange(min=0), help="Relative tolerance; 0 for none."),
+        click.option("--max-time", type=click.FloatRange(min=0), help="Limit on seconds."),
+        click.option("--max-iter", type=click.IntRange(min=0), help="Limit on iterations."),
+        click.option(
+            "--fix", "fixed", multiple=True, metavar="NAME", help="Keep a parameter as it is."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def binding_options(command: F) -> F:
     """`--data`, `--param`, `--dim` and `--dtype`: what a program is bound to."""
     for option in (

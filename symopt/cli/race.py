@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from symopt.cli.options import binding_options, color_option, program_argument
+from symopt.cli.options import binding_options, color_option, program_argument, run_options
 from symopt.cli.program import bind_program, load_program, place_start
 from symopt.cli.refusal import NEGATIVE, refusing
 from symopt.diagnostics import DataError
@@ -21,15 +21,10 @@ if TYPE_CHECKING:
 @click.command("race", short_help="Run several methods side by side.")
 @program_argument
 @binding_options
-@click.option("--fix", "fixed", multiple=True, metavar="NAME", help="Keep a parameter as it is.")
+@run_options
 @click.option(
     "--methods", metavar="NAME,...", help="See `symopt methods`; default: the usual ones."
 )
-@click.option("--max-iter", type=click.IntRange(min=0), help="Limit on iterations of each.")
-@click.option("--max-time", type=click.FloatRange(min=0), help="Limit on seconds of each.")
-@click.option("--tol", type=click.FloatRange(min=0), help="Relative tolerance; 0 for none.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of random starts and methods.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Samples that a step sees.")
 @click.option("--plot", "plot_path", metavar="FILE", help="Write the convergence as a figure.")
 @color_option
 @click.pass_context
@@ -40,14 +35,9 @@ def command(
     params: tuple[str, ...],
     dims: tuple[str, ...],
     dtype: Precision,
-    fixed: tuple[str, ...],
     methods: str | None,
-    max_iter: int | None,
-    max_time: float | None,
-    tol: float | None,
-    seed: int | None,
-    batch_size: int | None,
     plot_path: str | None,
+    **limits: Any,
 ) -> None:
     """Minimize the program FILE with several methods and compare what each of them reaches.
 
@@ -61,16 +51,14 @@ def command(
 
     model = load_program(file)
     problem = bind_program(model, data, dims, dtype)
-    start = place_start(model, problem, params, seed)
+    start = place_start(model, problem, params, limits["seed"])
     names = [name for name in (methods or ",".join(USUAL)).split(",") if name.strip()]
     with refusing(DataError):
         # A name that is misspelt is refused before the others run.
         chosen = [
             name if name.strip().lower() == "auto" else find_method(name).name for name in names
         ]
-    settings = {"x0": start, "fixed": fixed, "max_iter": max_iter, "max_time": max_time, "tol": tol}
-    settings |= {"seed": seed, "batch_size": batch_size}
-    entrants = list(racing(problem, chosen, **settings))
+    entrants = list(racing(problem, chosen, x0=start, **limits))
     console = open_console()
     console.print(_table(entrants, maximize=problem.maximize))
     for line in convergence_lines(_curves(entrants), problem.maximize):

@@ -164,6 +164,7 @@ def test_a_start_that_is_the_minimum(method):
     if Needs.GRADIENT in next(m for m in METHODS if m.name == method).needs:
         assert result.success
         assert result.nit == 0
+        np.testing.assert_array_equal(result.x, 1)
 
 
 @pytest.mark.parametrize("method", ALL)

@@ -29,8 +29,7 @@ _NEAR_DECREASE = 1e-8
 _NEAR_STEP = 1e-7
 _CONTRACTION = 0.9  # what is left to gain must shrink by this, or it is rounding
 _DONE = 1e-22  # as that fraction: 1e-11 sqrt(dof) standard errors
-_VANISHED = 1e-24  # of the start: residuals that fall by a factor a step need not fall farther
-_LAST = 8 * _EPSILON  # a step of this fraction of the parameters is their rounding
+_LAST = 64 * _EPSILON  # a step of this fraction of the parameters is their rounding
 _MOST_DAMPING = 1e40
 _SMALLEST = 1e-40  # of the radius that a step began with
 _SMALL = 300  # unknowns, up to which dense steps cost so little that their length can be chosen
@@ -258,7 +257,7 @@ def _with_missing(state: LevenbergMarquardtState, box: Box) -> LevenbergMarquard
 def _judged(state: LevenbergMarquardtState, box: Box, promised: float) -> LevenbergMarquardtState:
     """The state after a step that promised a decrease; its end where nothing is left to gain."""
     value = state.point.value
-    if value <= _VANISHED * state.first and value > 0.01 * promised:
+    if _fallen(state) and value > 0.01 * promised:
         # Linear convergence to residuals of zero, where the Jacobian is singular.
         return replace(state, outcome=Status.PRECISION)
     if promised <= 1e-6 * abs(value) or _fallen(state):

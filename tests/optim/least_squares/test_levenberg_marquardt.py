@@ -85,7 +85,7 @@ def test_one_step_by_damping_is_the_formula():
 
 
 def test_a_singular_jacobian_at_the_minimum_ends_in_success():
-    """Powell's singular function: the residuals fall to a quarter a step, to 1e-12 of the start."""
+    """Powell's singular function: the residuals halve twice a step until they are rounding."""
 
     def residuals(x):
         return np.array([x[0] + 10 * x[1], (x[0] - x[1]) ** 2])
@@ -96,7 +96,7 @@ def test_a_singular_jacobian_at_the_minimum_ends_in_success():
     result = minimize(objective(residuals=residuals, jac=jacobian), "lm", x0=[3.0, -1.0])
     assert result.success, result.message
     assert result.nit < 60
-    assert result.fun < 1e-24 * result.trace["value"][0]
+    assert result.fun < 1e-28
 
 
 @pytest.mark.parametrize("name", ["Misra1a", "Lanczos3", "MGH09", "Bennett5", "Nelson"])
