@@ -25,7 +25,8 @@ from symopt.loops.schedule import schedule
 from symopt.loops.single import in_single
 from symopt.loops.sizes import NOTHING_FIXED, Fixed
 from symopt.native.emit import emit_module
-from symopt.native.jit import Library, compile_ir, host
+from symopt.native.jit import Library, compile_ir
+from symopt.native.targets import host
 from symopt.precision import Precision
 from symopt.source import Source
 from symopt.statements import program as statements
@@ -85,14 +86,20 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Lowered:
-    """One function of a loss on its way to native code, and how long each step took."""
+class Planned:
+    """One function of a loss as loops, and how long each step took."""
 
     statements: statements.Program
     hoisted: tuple[Hoisted, ...]
     kernel: Kernel
-    ir: str
     seconds: Mapping[str, float] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered(Planned):
+    """One function of a loss on its way to native code."""
+
+    ir: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,34 +109,44 @@ class Compiled(Lowered):
     library: Library = field(repr=False)
 
 
-def lower(stages: Stages, request: Request, options: Options) -> Lowered:
-    """Statements, loops and IR of a function."""
+def plan(stages: Stages, request: Request, options: Options) -> Planned:
+    """Statements and loops of a function."""
     task = stages.task.by(request.wrt, request.of)
     symbol = f"symopt_{request.name if request.name in FUNCTIONS else 'eval'}"
     clock = Clock()
     derived, hoisted = _derived(task, request)
     clock.lap("derive")
-    kernel = _scheduled(derived, symbol, options, request, task.objective)
+    alone = task.objective if request.name in ("value", "value_and_grad") else request.name
+    kernel = scheduled(derived, symbol, options, request.fixed, request.precision, alone)
     clock.lap("schedule")
-    ir = emit_module(kernel, host())
+    return Planned(derived, hoisted, kernel, clock.seconds)
+
+
+def lower(stages: Stages, request: Request, options: Options) -> Lowered:
+    """Statements, loops and IR of a function, for this process."""
+    planned, clock = plan(stages, request, options), Clock()
+    ir = emit_module(planned.kernel, host())
     clock.lap("emit")
-    return Lowered(derived, hoisted, kernel, ir, clock.seconds)
+    seconds = {**planned.seconds, **clock.seconds}
+    return Lowered(planned.statements, planned.hoisted, planned.kernel, seconds, ir)
 
 
-def _scheduled(
+def scheduled(
     program: statements.Program,
     symbol: str,
     options: Options,
-    request: Request,
-    objective: str | None,
+    fixed: Fixed,
+    precision: Precision,
+    alone: str | None = None,
 ) -> Kernel:
-    """The loops of a function, in its precision: twice as many floats go side by side."""
-    if request.precision == "float64":
-        return schedule(program, symbol, options, request.fixed)
+    """The loops of a program, in a precision: twice as many floats go side by side.
+
+    The output `alone` is a number where it has no axes; another without is one of a flat vector.
+    """
+    if precision == "float64":
+        return schedule(program, symbol, options, fixed)
     lanes = 2 * options.lanes if options.lanes > 1 else 1
-    kernel = schedule(program, symbol, replace(options, lanes=lanes), request.fixed)
-    # The value is a number; elsewhere an output without axes is an entry of a flat vector.
-    alone = objective if request.name in ("value", "value_and_grad") else request.name
+    kernel = schedule(program, symbol, replace(options, lanes=lanes), fixed)
     numbers = (name for name in kernel.outputs if name == alone and not kernel.buffers[name].shape)
     return in_single(kernel, frozenset(numbers))
 
@@ -157,5 +174,5 @@ def compile_function(stages: Stages, request: Request, options: Options) -> Comp
     library = compile_ir(lowered.ir, lowered.kernel.name)
     seconds = {**lowered.seconds, **library.seconds}
     return Compiled(
-        lowered.statements, lowered.hoisted, lowered.kernel, lowered.ir, seconds, library
+        lowered.statements, lowered.hoisted, lowered.kernel, seconds, lowered.ir, library
     )

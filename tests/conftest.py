@@ -9,6 +9,8 @@ from pathlib import Path
 # Before NumPy: the threads of BLAS in several test processes wait for each other, busily, and
 # make solves of a few hundred unknowns a hundred times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Tests see what is compiled now, also in processes that they start, and leave the user no files.
+os.environ["SYMOPT_CACHE"] = "off"
 
 import numpy as np
 import pytest

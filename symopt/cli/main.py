@@ -19,6 +19,7 @@ _COMMANDS = {
     "test": "symopt.cli.test",
     "race": "symopt.cli.race",
     "methods": "symopt.cli.methods",
+    "cache": "symopt.cli.cache",
 }
 
 

@@ -27,8 +27,8 @@ from symopt.loops.program import (
 from symopt.loops.registers import in_registers
 from symopt.loops.sizes import Fixed
 from symopt.loops.work import written_out
-from symopt.native.jit import host
 from symopt.native.maths import Cpu
+from symopt.native.targets import host
 from symopt.precision import Precision
 from symopt.statements.hoist import Hoisted
 from symopt.typed.program import Rewrite

@@ -20,7 +20,12 @@ from symopt.statements.hoist import Hoisted
 from symopt.typed.program import Rewrite
 
 _LABEL = 11  # characters
-_STAGES = {"analyse": "read and check", "passes": "LLVM passes", "code": "machine code"}
+_STAGES = {
+    "analyse": "read and check",
+    "passes": "LLVM passes",
+    "code": "machine code",
+    "cached": "machine code from the cache",
+}
 
 
 def explanation_text(explanation: Explanation) -> str:

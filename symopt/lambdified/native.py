@@ -15,7 +15,8 @@ from symopt.loops.program import Kernel, Storage
 from symopt.loops.schedule import schedule
 from symopt.native.emit import emit_module
 from symopt.native.function import Vector, aligned_zeros
-from symopt.native.jit import Library, compile_ir, host
+from symopt.native.jit import Library, compile_ir
+from symopt.native.targets import host
 from symopt.types import Integer, evaluate
 
 _NAME = "symopt_lambdified"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from string import Template
 from typing import assert_never
 
 from symopt.loops.program import (
@@ -34,18 +35,27 @@ from symopt.native.text import FLAGS, FunctionText, Value
 from symopt.native.updates import UpdateEmitter, points_of
 from symopt.types import Range
 
-ATTRIBUTES = """\
+_ATTRIBUTES = """\
 attributes #0 = { nounwind alignstack=64
-  "prefer-vector-width"="512" "min-legal-vector-width"="512" "reciprocal-estimates"="none" }
+  "prefer-vector-width"="512" "min-legal-vector-width"="512" "reciprocal-estimates"="none" $more }
 attributes #1 = { nounwind willreturn memory(none) }
 attributes #2 = { nounwind willreturn memory(none) noinline alignstack=64
-  "prefer-vector-width"="512" "min-legal-vector-width"="512" "reciprocal-estimates"="none" }
+  "prefer-vector-width"="512" "min-legal-vector-width"="512" "reciprocal-estimates"="none" $more }
 """
 
 
-def emit_module(kernel: Kernel, cpu: Cpu = COMMON) -> str:
-    """The IR of one kernel, complete."""
-    return _KernelEmitter(kernel, cpu).module()
+def emit_module(kernel: Kernel, cpu: Cpu = COMMON, attributes: str = "") -> str:
+    """The IR of one kernel, complete.
+
+    More `attributes` of its functions say which processor they are for, where that is not said for
+    all of a module.
+    """
+    return f"{_KernelEmitter(kernel, cpu).module()}\n{attribute_groups(attributes)}"
+
+
+def attribute_groups(more: str = "") -> str:
+    """What is said of functions: #0 kernels, #1 what they call, #2 our own functions of numbers."""
+    return Template(_ATTRIBUTES).substitute(more=more)
 
 
 @dataclass(slots=True)
@@ -95,7 +105,6 @@ class _KernelEmitter:
                 "  ret void",
                 "}",
                 self._entry(),
-                ATTRIBUTES,
             ]
         )
 

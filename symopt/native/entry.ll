@@ -67,34 +67,6 @@ alone:
   ret void
 }
 
-; Copies the lower triangle of a matrix to the upper one.
-define internal void @mirror(ptr %matrix, i64 %order) {
-entry:
-  br label %rows
-rows:
-  %i = phi i64 [ 0, %entry ], [ %i.next, %row ]
-  %i.next = add i64 %i, 1
-  %i.row = mul i64 %i, %order
-  %done = icmp eq i64 %i, %order
-  br i1 %done, label %finish, label %row
-row:
-  %j = phi i64 [ 0, %rows ], [ %j.next, %element ]
-  %last = icmp eq i64 %j, %i
-  br i1 %last, label %rows, label %element
-element:
-  %j.next = add i64 %j, 1
-  %j.row = mul i64 %j, %order
-  %below = add i64 %i.row, %j
-  %above = add i64 %j.row, %i
-  %from = getelementptr $real, ptr %matrix, i64 %below
-  %to = getelementptr $real, ptr %matrix, i64 %above
-  %value = load $real, ptr %from
-  store $real %value, ptr %to
-  br label %row
-finish:
-  ret void
-}
-
 ; Where the elements of an array are, if it is a plain one of reals, of the shape (of one or two
 ; axes), with the flags.
 define internal ptr @elements(ptr %call, ptr %array, ptr %shape, i32 %flags) alwaysinline {
@@ -149,16 +121,6 @@ define internal ptr @fresh(ptr %call, ptr %shape) alwaysinline {
   %sizes = getelementptr i8, ptr %shape, i64 $shape_sizes
   %made = call ptr %new(ptr %ndarray, i32 %rank, ptr %sizes, i32 $reals, ptr null, ptr null, i32 0, i32 0, ptr null)
   ret ptr %made
-}
-
-; Whether two stretches of memory have bytes in common.
-define internal i1 @overlap(ptr %a, i64 %a.bytes, ptr %b, i64 %b.bytes) alwaysinline {
-  %a.end = getelementptr i8, ptr %a, i64 %a.bytes
-  %b.end = getelementptr i8, ptr %b, i64 %b.bytes
-  %before = icmp ult ptr %a, %b.end
-  %after = icmp ult ptr %b, %a.end
-  %both = and i1 %before, %after
-  ret i1 %both
 }
 
 ; Where the elements of an array to be written are; null also if the kernel reads there, of which

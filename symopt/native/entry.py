@@ -136,7 +136,14 @@ def entry_ir(single: bool = False) -> str:
         "writeable": READABLE | _WRITEABLE,
     }
     text = files("symopt.native").joinpath("entry.ll").read_text(encoding="utf-8")
-    return Template(text).substitute(places | shape | numbers | OBJECTS | ARRAYS)
+    own = Template(text).substitute(places | shape | numbers | OBJECTS | ARRAYS)
+    return f"{array_functions(single=single)}\n{own}"
+
+
+def array_functions(*, single: bool) -> str:
+    """The code of what entries do with arrays: completing a matrix, finding overlaps."""
+    text = files("symopt.native").joinpath("arrays.ll").read_text(encoding="utf-8")
+    return Template(text).substitute(real="float" if single else "double")
 
 
 # ── what objects look like ───────────────────────────────────────────────────────────────────────

@@ -6,11 +6,15 @@ import ctypes
 import threading
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symopt.clock import Clock
 from symopt.diagnostics import CompileError
-from symopt.native.maths import Cpu
+from symopt.native.cache import keep_object, object_key, read_object
+from symopt.native.targets import QUICKLY, WELL, Target, host_target, machine, module_for
+
+if TYPE_CHECKING:
+    from llvmlite.binding import ModuleRef
 
 # The pass list and code generation options are measured choices: docs/decisions.
 _PASSES = (
@@ -22,7 +26,7 @@ _PASSES = (
 # Code without a loop runs in microseconds. Beyond some length, choosing its registers well costs
 # more than it gives: seconds, growing with the square of the length.
 _LONG = 8_000
-_WELL, _QUICKLY = 2, 0  # how code is generated, as LLVM counts
+_FORMAT = "1"  # another one if `optimized` or the target change in a way that the cache cannot see
 _lock = threading.Lock()
 _serial = iter(range(1 << 62))
 
@@ -37,53 +41,22 @@ class Library:
 
 
 @cache
-def _machine(effort: int) -> Any:
-    """The target of this process, chosen from the CPU it runs on."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=effort,
-        reloc="pic",
-        codemodel="small",
-    )
-
-
-@cache
 def _linker() -> Any:
     import llvmlite.binding as llvm
 
-    return llvm.create_lljit_compiler(_machine(_WELL))
+    return llvm.create_lljit_compiler(machine(host_target()))
 
 
-@cache
-def host() -> Cpu:
-    """What this process's CPU can do."""
-    import llvmlite.binding as llvm
-
-    features = llvm.get_host_cpu_features()
-    # Every 64-bit ARM has fused multiply-add, and does not list it.
-    fma = bool(features.get("fma")) or _machine(_WELL).triple.startswith("aarch64")
-    return Cpu(fma=fma, scalef=bool(features.get("avx512f")))
-
-
-def optimized(ir: str) -> Any:
+def optimized(ir: str, target: Target) -> ModuleRef:
     """The module of some IR after the pass list; a CompileError if the IR is not valid."""
     import llvmlite.binding as llvm
 
-    machine = _machine(_WELL)
     try:
-        module = llvm.parse_assembly(ir)
-        module.verify()
+        module = module_for(target, ir)
     except RuntimeError as error:
         raise CompileError(f"symopt emitted invalid code: {error}\n{ir}") from error
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=2))
+    tuning = llvm.create_pipeline_tuning_options(speed_level=2)
+    builder = llvm.create_pass_builder(machine(target), tuning)
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     for name in _PASSES:
@@ -92,9 +65,36 @@ def optimized(ir: str) -> Any:
     return module
 
 
-def _effort(ir: str) -> int:
+def effort_for(ir: str) -> int:
     """How to generate code: quickly where it is long and has no loop, whose index is a phi."""
-    return _QUICKLY if ir.count("\n") > _LONG and "phi i64" not in ir else _WELL
+    return QUICKLY if ir.count("\n") > _LONG and "phi i64" not in ir else WELL
+
+
+@cache
+def _circumstances() -> tuple[str, ...]:
+    """What object code is determined by, beside its IR. The first is for all that has no name."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    target = host_target()
+    layout = str(machine(target).target_data)
+    versions = f"{llvmlite.__version__} {llvm.llvm_version_info}"
+    return _FORMAT, versions, target.triple, target.cpu, target.features, layout, str(_PASSES)
+
+
+def _object_code(ir: str, clock: Clock) -> bytes:
+    """The object code of some IR, from the cache where it is there."""
+    effort = effort_for(ir)
+    key = object_key(*_circumstances(), str(effort), ir)
+    if (image := read_object(key)) is not None:
+        clock.lap("cached")
+        return image
+    module = optimized(ir, host_target())
+    clock.lap("passes")
+    image = machine(host_target(), effort).emit_object(module)
+    keep_object(key, image)
+    clock.lap("code")
+    return image
 
 
 def compile_ir(ir: str, name: str) -> Library:
@@ -103,10 +103,7 @@ def compile_ir(ir: str, name: str) -> Library:
 
     with _lock:
         clock = Clock()
-        module = optimized(ir)
-        clock.lap("passes")
-        image = _machine(_effort(ir)).emit_object(module)
-        clock.lap("code")
+        image = _object_code(ir, clock)
         library = f"symopt.{next(_serial)}"
         tracker = (
             llvm.JITLibraryBuilder()

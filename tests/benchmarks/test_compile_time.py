@@ -78,6 +78,7 @@ def _output(script: list[str], bytecode: Path) -> str:
     # As installed, modules are compiled to bytecode: the least of several runs has that.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(bytecode)
+    environment["SYMOPT_CACHE"] = "off"  # everything is compiled, as the first time on a machine
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return done.stdout
 

@@ -11,9 +11,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from symopt.native.emit import ATTRIBUTES
-from symopt.native.jit import Library, compile_ir, host
+from symopt.native.emit import attribute_groups
+from symopt.native.jit import Library, compile_ir
 from symopt.native.maths import FUNCTIONS, IN_SINGLE, Cpu, elementary
+from symopt.native.targets import host
 from symopt.native.text import FunctionText, Value
 from symopt.primitives.record import Elementwise
 from symopt.primitives.registry import PRIMITIVES
@@ -60,7 +61,7 @@ def compiled(name: str, cpu: Cpu) -> Library:
         *text.lines,
         "  ret void",
         "}",
-        ATTRIBUTES,
+        attribute_groups(),
     ]
     return compile_ir("\n".join(lines), "apply")
 

@@ -12,9 +12,10 @@ import pytest
 
 from symopt.loops.options import Options
 from symopt.model import Model
-from symopt.native.emit import ATTRIBUTES
-from symopt.native.jit import Library, compile_ir, host
+from symopt.native.emit import attribute_groups
+from symopt.native.jit import Library, compile_ir
 from symopt.native.maths import FUNCTIONS, Cpu, Maths
+from symopt.native.targets import host
 from symopt.native.text import FunctionText, Value
 from symopt.source import Source
 
@@ -44,7 +45,7 @@ def compiled(name: str, lanes: int, cpu: Cpu) -> Library:
         *text.lines,
         "  ret void",
         "}",
-        ATTRIBUTES,
+        attribute_groups(),
     ]
     return compile_ir("\n".join(lines), "apply")
 
