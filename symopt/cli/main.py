@@ -14,6 +14,7 @@ _COMMANDS = {
     "fit": "symopt.cli.fit",
     "check": "symopt.cli.check",
     "explain": "symopt.cli.explain",
+    "compile": "symopt.cli.compile",
     "eval": "symopt.cli.evaluate",
     "derive": "symopt.cli.derive",
     "test": "symopt.cli.test",

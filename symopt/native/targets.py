@@ -1,17 +1,10 @@
-"""What code is generated for: this process's processor, or one that is named.
-
-A target is written `native`, `x86-64-v3`, `aarch64`, `x86_64-pc-windows-msvc`, or as an LLVM triple
-and a CPU, `aarch64-unknown-linux-gnu:neoverse-v1`.
-"""
+"""What code is generated for: this process's processor, or another one."""
 
 from __future__ import annotations
 
-import platform
-import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Literal
 
 from symopt.native.maths import Cpu
@@ -22,15 +15,8 @@ if TYPE_CHECKING:
 # How much effort goes into the code of a module, as LLVM counts.
 WELL, QUICKLY = 2, 0
 LEVELS = ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4")
-# Names for the triples that people ask for most.
-_TRIPLES = {
-    "aarch64": "aarch64-unknown-linux-gnu",
-    "arm64": "aarch64-unknown-linux-gnu",
-    "linux": "x86_64-unknown-linux-gnu",
-    "windows": "x86_64-pc-windows-msvc",
-    "macos": "arm64-apple-macosx11.0",
-    "macos-x86-64": "x86_64-apple-macosx10.15",
-}
+# As triples spell them; the last three are one.
+SYSTEMS = ("linux", "windows", "freebsd", "netbsd", "openbsd", "macos", "macosx", "darwin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +32,9 @@ class Target:
 
     @property
     def architecture(self) -> Literal["x86-64", "aarch64", "other"]:
-        """The instruction set."""
+        """The instruction set, with addresses of 64 bits."""
+        if self.triple.endswith(("x32", "ilp32")):
+            return "other"
         match self.triple.partition("-")[0]:
             case "x86_64" | "amd64":
                 return "x86-64"
@@ -56,15 +44,24 @@ class Target:
                 return "other"
 
     @property
+    def system(self) -> str | None:
+        """The operating system, if the triple names one that is known."""
+        parts = self.triple.split("-")[1:]
+        found = [name for name in SYSTEMS if any(part.startswith(name) for part in parts)]
+        if not found:
+            return None
+        return "macos" if found[0] in ("macosx", "darwin") else found[0]
+
+    @property
     def format(self) -> Literal["elf", "macho", "coff"]:
         """The format of its object files."""
-        if "windows" in self.triple:
-            return "coff"
-        return "macho" if any(name in self.triple for name in ("apple", "darwin")) else "elf"
-
-
-class UnknownTarget(ValueError):
-    """LLVM has no such triple or CPU."""
+        match self.system:
+            case "windows":
+                return "coff"
+            case "macos":
+                return "macho"
+            case _:
+                return "elf"
 
 
 @cache
@@ -107,53 +104,6 @@ def machine(target: Target, effort: int = WELL) -> TargetMachine:
     )
 
 
-def named_target(name: str) -> Target:
-    """The target that a name means; raises UnknownTarget."""
-    if name == "native":
-        return host_target()
-    triple, _, cpu = name.partition(":")
-    if triple in LEVELS:
-        if cpu:
-            raise UnknownTarget(f"`{triple}` is a CPU already: no `:{cpu}` may follow")
-        triple, cpu = _local_triple(), triple
-    target = Target(_TRIPLES.get(triple, triple), cpu)
-    if not cpu:
-        target = Target(target.triple, "x86-64" if target.architecture == "x86-64" else "generic")
-    _check(target, name)
-    return target
-
-
-def capabilities(target: Target) -> Cpu:
-    """What code for a target may use, found by looking at code for it."""
-    if target == host_target():
-        return host()
-    if target.architecture != "x86-64":
-        return Cpu(fma=target.architecture == "aarch64", scalef=False)
-    code = _assembly(target, _PROBE)
-    return Cpu(fma="vfmadd" in code, scalef="zmm" in code)
-
-
-# A fused product, and a sum of as many doubles as one register of AVX-512 has.
-_PROBE = """
-declare double @llvm.fma.f64(double, double, double)
-define double @fused(double %a, double %b) {
-  %c = call double @llvm.fma.f64(double %a, double %a, double %b)
-  ret double %c
-}
-define void @wide(ptr %a) "prefer-vector-width"="512" "min-legal-vector-width"="512" {
-  %b = load <8 x double>, ptr %a
-  %c = fadd <8 x double> %b, %b
-  store <8 x double> %c, ptr %a
-  ret void
-}
-"""
-
-
-def _assembly(target: Target, ir: str) -> str:
-    module = module_for(target, ir)
-    return machine(target).emit_assembly(module)
-
-
 def module_for(target: Target, ir: str) -> ModuleRef:
     """A verified module of a target."""
     import llvmlite.binding as llvm
@@ -165,42 +115,53 @@ def module_for(target: Target, ir: str) -> ModuleRef:
     return module
 
 
-def _local_triple() -> str:
-    """The triple of this system on x86-64, whatever its processor is."""
-    if platform.machine().lower() in ("x86_64", "amd64"):
-        return host_target().triple
-    if sys.platform == "win32":
-        return _TRIPLES["windows"]
-    return _TRIPLES["macos-x86-64" if sys.platform == "darwin" else "linux"]
+@cache
+def capabilities(target: Target) -> Cpu:
+    """What code for a target may use."""
+    if target == host_target():
+        return host()
+    if target.architecture != "x86-64":
+        return Cpu(fma=target.architecture == "aarch64", scalef=False)
+    fma, wide = (
+        f'"target-cpu"="x86-64" "target-features"="+{name}"' for name in ("fma", "avx512f")
+    )
+    return Cpu(fma=_has(target, fma), scalef=_has(target, wide))
 
 
-def _check(target: Target, name: str) -> None:
-    """Raises UnknownTarget for what there is no code for."""
-    if target.architecture == "other":
-        known = ", ".join(("native", *LEVELS, *_TRIPLES))
-        raise UnknownTarget(
-            f"`{name}` is no target: give one of {known}, or a triple of x86_64 or aarch64"
-        )
-    if target.cpu != "generic" and target.cpu not in LEVELS and not _is_known(target):
-        raise UnknownTarget(f"LLVM knows no CPU `{target.cpu}` of {target.triple}")
+@cache
+def level_of(target: Target) -> int:
+    """The highest level of x86-64 all of which a target has, from 1; 0 of other processors."""
+    if target.architecture != "x86-64":
+        return 0
+    if target.cpu in LEVELS:
+        return LEVELS.index(target.cpu) + 1
+    return sum(_has(target, f'"target-cpu"="{level}"') for level in LEVELS)
 
 
-def _is_known(target: Target) -> bool:
-    """Whether LLVM knows a CPU. Of others it prints a warning, or ends the process: so in one."""
-    import llvmlite
+def _has(target: Target, attributes: str) -> bool:
+    """Whether a target has all features of a function with some attributes.
 
-    where = str(Path(llvmlite.__file__).parent.parent)
-    command = [sys.executable, "-c", _TRIAL, where, target.triple, target.cpu]
-    trial = subprocess.run(command, capture_output=True, check=False)
-    return trial.returncode == 0 and b"not a recognized processor" not in trial.stderr
+    LLVM lists the features of no processor, but it inlines functions with all of the caller's only.
+    """
+    import llvmlite.binding as llvm
+
+    module = module_for(
+        target,
+        Template(_INLINED).substitute(wanted=attributes, cpu=target.cpu, features=target.features),
+    )
+    tuning = llvm.create_pipeline_tuning_options(speed_level=2)
+    builder = llvm.create_pass_builder(machine(target), tuning)
+    builder.getModulePassManager().run(module, builder)
+    return "@wanted" not in str(module.get_function("caller"))
 
 
-_TRIAL = """
-import sys
-sys.path.append(sys.argv[1])
-import llvmlite.binding as llvm
-llvm.initialize_all_targets()
-llvm.initialize_all_asmprinters()
-machine = llvm.Target.from_triple(sys.argv[2]).create_target_machine(cpu=sys.argv[3])
-machine.emit_object(llvm.parse_assembly("define void @nothing() { ret void }"))
+_INLINED = """
+define internal double @wanted(double %a) $wanted {
+  %b = fmul double %a, %a
+  ret double %b
+}
+define double @caller(double %a) "target-cpu"="$cpu" "target-features"="$features" {
+  %b = call double @wanted(double %a)
+  ret double %b
+}
 """
