@@ -30,7 +30,7 @@ from symopt.statements.printer import print_program
 from symopt.syntax import tree
 from symopt.syntax.parser import read_source
 from symopt.typed.errors import shape_text
-from symopt.typed.program import Data, DimInfo, Param
+from symopt.typed.program import Data, DimInfo, Expectation, Finite, Param
 from symopt.types import Integer
 
 if TYPE_CHECKING:
@@ -90,6 +90,13 @@ class Model:
         return MappingProxyType(dict(self._stages.program.dims))
 
     @property
+    def open_dims(self) -> tuple[str, ...]:
+        """The dims that have no default and that no data has: only a caller gives their size."""
+        read_off = {n for data in self.data.values() for size in data.shape for n in size.dims}
+        dims = self._stages.program.dims.values()
+        return tuple(d.name for d in dims if d.default is None and d.name not in read_off)
+
+    @property
     def params(self) -> Mapping[str, Param]:
         """The unknowns, in the order of the flat parameter vector."""
         return MappingProxyType(dict(self._stages.program.params))
@@ -111,6 +118,11 @@ class Model:
         return self._stages.program.marked("report")
 
     @property
+    def expectations(self) -> tuple[Expectation | Finite, ...]:
+        """What the `expect` lines say, in source order; `symopt.expectations` evaluates them."""
+        return self._stages.program.expectations
+
+    @property
     def cut(self) -> tuple[str, ...]:
         """The marked definitions through which Gauss-Newton methods see the objective."""
         return self._stages.task.cut
@@ -129,14 +141,18 @@ class Model:
         """The problem that this model and some data make.
 
         `data` is a mapping of arrays by name, or a data frame of columns; data and dims can also
-        be given as keywords. `dtype` is "float64" or "float32", what data is rounded to and arrays
-        are computed in; `threads` may say 1. Raises DataError where something is missing, extra or
-        does not fit.
+        be given as keywords. What is not given is read from the file that the program names for
+        it. `dtype` is "float64" or "float32", what data is rounded to and arrays are computed in;
+        `threads` may say 1. Raises DataError where something is missing, extra or does not fit.
         """
         options = {n: given[n] for n in ("dtype", "threads") if n in given and not self._has(n)}
         arrays, sizes = self._sorted(data, {n: given[n] for n in given if n not in options})
         if options.get("threads", 1) != 1:
             raise DataError(_only_default("threads", 1, options["threads"]))
+        if any(data.file is not None and data.name not in arrays for data in self.data.values()):
+            from symopt.data_files import read_named
+
+            arrays |= read_named(self.data, arrays)
         return self._problem(arrays, sizes, _precision(options.get("dtype", "float64")))
 
     @refusing_zero_divisors()
@@ -246,7 +262,7 @@ class Model:
         from symopt.derive.closed import closed_derivative
 
         mirrored = [n for n, param in self.params.items() if param.packing == "symmetric"]
-        return closed_derivative(self._readable, name, of, self._origins, mirrored=mirrored)
+        return closed_derivative(self._readable, name, of, self.origins, mirrored=mirrored)
 
     def chain_rule(self, *names: str) -> dict[Any, Any]:
         """The derivatives of the objective by parameters, in terms of those by definitions.
@@ -259,19 +275,19 @@ class Model:
 
         names = names or tuple(self.params)
         mirrored = [n for n, param in self.params.items() if param.packing == "symmetric"]
-        return chain_rule(self._readable, names, self._origins, mirrored=mirrored)
+        return chain_rule(self._readable, names, self.origins, mirrored=mirrored)
 
     def expression(self, name: str | None = None) -> Any:
         """The objective, or the element `symbol(name)` of a definition, as a SymPy expression."""
         from symopt.derive.closed import closed_value
 
-        return closed_value(self._readable, name, self._origins)
+        return closed_value(self._readable, name, self.origins)
 
     def symbol(self, name: str) -> Any:
         """What stands for a parameter, data or a definition in SymPy expressions: `w[j]`, `b`."""
         from symopt.derive.closed import symbol
 
-        return symbol(self._readable, name, self._origins)
+        return symbol(self._readable, name, self.origins)
 
     def latex(self) -> str:
         """The definitions and the objective as LaTeX, an `align*` environment."""
@@ -287,12 +303,12 @@ class Model:
         return unpacked(self._stages.task, self._stages.program.params)
 
     @cached_property
-    def _origins(self) -> dict[str, tuple[Integer, ...]]:
+    def origins(self) -> dict[str, tuple[Integer, ...]]:
         """The least index of each axis of the definitions."""
         return {d.name: d.origin for d in self._stages.program.definitions}
 
     def describe(self) -> list[str]:
-        """Dims, data, parameters, what is minimized and the cut, a line each."""
+        """Dims, data, parameters, what is minimized, the cut, what is expected, a line each."""
         program = self._stages.program
         lines: list[str] = []
         for dim in program.dims.values():
@@ -301,13 +317,15 @@ class Model:
         for data in program.data.values():
             below = f" in {data.index_of}" if data.index_of is not None else ""
             shape = shape_text(data.shape)
-            lines.append(f"data {data.name}: {shape}{below}{_note(data.description)}")
+            file = f'  from "{data.file.text}"' if data.file is not None else ""
+            lines.append(f"data {data.name}: {shape}{below}{_note(data.description)}{file}")
         for param in program.params.values():
             packing = f" as {param.packing}" if param.packing is not None else ""
             shape = shape_text(param.shape)
             lines.append(f"param {param.name}: {shape}{packing}{_note(param.description)}")
         lines.append(f"{'maximize' if program.maximize else 'minimize'} {self._goal()}")
         lines.append(f"cut: {', '.join(self.cut) or 'none'}")
+        lines.extend(expectation.text for expectation in self.expectations)
         return lines
 
     def _goal(self) -> str:

@@ -365,3 +365,5 @@ _READERS = {
     ".npz": _read_numpy,
     ".json": _read_json,
 }
+
+SUFFIXES = tuple(_READERS)

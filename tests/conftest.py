@@ -17,6 +17,9 @@ import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
 
+# Many of the programs here are wrong on purpose: tests read them, the plugin does not.
+collect_ignore_glob = ["*.sym"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -81,8 +81,10 @@ def _explain(
 
 
 def _complete(model: Model, sizes: dict[str, int]) -> bool:
-    """Whether a model can be bound to these sizes alone."""
-    given = all(data.default is not None for data in model.data.values())
+    """Whether a model can be bound to these sizes alone, or with the files that it names."""
+    given = all(d.default is not None or d.file is not None for d in model.data.values())
+    if given and any(data.file is not None for data in model.data.values()):
+        return True
     return given and all(n in sizes or d.default is not None for n, d in model.dims.items())
 
 

@@ -47,7 +47,7 @@ def bind_program(
     model: Model, data: Sequence[str], dims: Sequence[str], dtype: Precision, threads: int = 1
 ) -> Problem:
     """The model with the data and dims of the options."""
-    from symopt.cli.data import gather_data
+    from symopt.gathering import gather_data
 
     sizes = parse_sizes(model, dims)
     options: dict[str, Any] = {} if dtype == "float64" else {"dtype": dtype}

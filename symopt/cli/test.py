@@ -1,15 +1,15 @@
-"""`symopt test`: every compiled derivative beside independent oracles, at several points."""
+"""`symopt test`: every compiled derivative beside independent oracles, and what is expected."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from symopt.cli.options import binding_options, color_option, program_argument
 from symopt.cli.program import load_program, parse_sizes, place_start
-from symopt.cli.refusal import NEGATIVE, Refusal, refusing
+from symopt.cli.refusal import NEGATIVE, Refusal, refusing, show_warnings
 from symopt.diagnostics import DataError, Diagnostic, Kind, ShapeError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from symopt.certify import Comparison, Report
+    from symopt.expectations import Outcome
     from symopt.model import Model
     from symopt.precision import Precision
     from symopt.problem import Problem, Vector
@@ -68,33 +69,67 @@ def command(
 
     model = load_program(file)
     rng = np.random.default_rng(seed)
-    problem = _problem(model, data, dims, dtype, rng)
+    given, sizes = _given(model, data), parse_sizes(model, dims)
+    problem = _problem(model, given, sizes, dtype, rng)
     start = place_start(model, problem, params)
     places = _places(problem, start, rng, points)
     names = [name.strip() for name in functions.split(",")] if functions else None
     with refusing(DataError):
         reports = [problem.check(p, functions=names, seed=seed + k) for k, p in enumerate(places)]
+    outcomes = _expected(problem, given, sizes)
     if json_path is not None:
         from symopt.cli.result_file import write_json
 
-        write_json(json_path, _document(file, problem, seed, reports))
+        write_json(json_path, _document(file, problem, seed, reports, outcomes))
     if json_path != "-":
         _print(problem, reports, verbose)
-    if not all(report.ok for report in reports):
+        _print_outcomes(outcomes)
+    if not all(one.ok for one in (*reports, *outcomes)):
         raise SystemExit(NEGATIVE)
 
 
+def _given(model: Model, data: Sequence[str]) -> dict[str, Any]:
+    """The data of the options, and for the rest that which lies with the program."""
+    from symopt.data_files import read_all
+    from symopt.gathering import gather_data
+
+    with refusing(DataError, ShapeError):
+        given = gather_data(model.data, data, complete=False) if data else {}
+        return read_all(model.data, model.stages.source, given)
+
+
 def _problem(
-    model: Model, data: Sequence[str], dims: Sequence[str], dtype: Precision, rng: Generator
+    model: Model,
+    given: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    dtype: Precision,
+    rng: Generator,
 ) -> Problem:
     """The program bound to the data given, and to random data for the rest."""
     from symopt.certify.draws import random_problem
-    from symopt.cli.data import gather_data
 
-    sizes = parse_sizes(model, dims)
     with refusing(DataError, ShapeError):
-        given = gather_data(model.data, data, complete=False) if data else {}
         return random_problem(model, given, sizes, rng, dtype)
+
+
+def _expected(
+    problem: Problem, given: Mapping[str, Any], sizes: Mapping[str, int]
+) -> tuple[Outcome, ...]:
+    """What became of the `expect` lines; all of them fail where there is no data for them."""
+    model = problem.model
+    if not model.expectations:
+        return ()
+    from symopt.data_files import explain_missing, without_data
+    from symopt.expectations import Outcome, evaluate_expectations
+
+    missing = without_data(model.data, given)
+    unknown = [name for name in model.open_dims if name not in sizes]
+    if not missing and not unknown:
+        return evaluate_expectations(problem)
+    why, fix = f"the size of {', '.join(unknown)} is not known", "give it with --dim"
+    if missing:
+        why, fix = explain_missing(model.stages.source, missing)
+    return tuple(Outcome(one, False, None, 0.0, why, None, fix) for one in model.expectations)
 
 
 def _places(problem: Problem, start: Vector | None, rng: Generator, count: int) -> list[Vector]:
@@ -144,6 +179,21 @@ def _print(problem: Problem, reports: Sequence[Report], verbose: bool) -> None:
     console.print(Text(f"{words} at {good} of {len(reports)} points", style=style))
 
 
+def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """A line for each expectation; those that are not met also as mistakes with their place."""
+    from rich.text import Text
+
+    from symopt.cli.fit_table import open_console
+
+    console = open_console()
+    for outcome in outcomes:
+        line = f"ok: {outcome.expectation.text}: {outcome.message}"
+        if not outcome.ok:
+            line = f"FAILED: {outcome.expectation.text}"
+        console.print(Text(line, style="" if outcome.ok else "red"), soft_wrap=True)
+    show_warnings(outcome.diagnostic for outcome in outcomes if not outcome.ok)
+
+
 def _worst(reports: Sequence[Report]) -> list[Comparison]:
     """Of each function beside each oracle, the point with the greatest error for its tolerance."""
     found: dict[tuple[str, str], Comparison] = {}
@@ -175,13 +225,17 @@ def _table(comparisons: Sequence[Comparison]) -> Table:
 
 
 def _document(
-    program: str, problem: Problem, seed: int, reports: Sequence[Report]
+    program: str,
+    problem: Problem,
+    seed: int,
+    reports: Sequence[Report],
+    outcomes: Sequence[Outcome],
 ) -> dict[str, object]:
     """The same for machines."""
     return {
         "program": program,
         "seed": seed,
-        "ok": all(report.ok for report in reports),
+        "ok": all(one.ok for one in (*reports, *outcomes)),
         "max_error": max(report.max_error for report in reports),
         "parameters": problem.n,
         "dims": problem.dims,
@@ -203,6 +257,18 @@ def _document(
                 "notes": report.notes,
             }
             for report in reports
+        ],
+        "expectations": [
+            {
+                "text": outcome.expectation.text,
+                "line": outcome.expectation.span.line,
+                "ok": outcome.ok,
+                "found": outcome.found,
+                "allowed": outcome.allowed,
+                "message": outcome.message,
+                "fit": outcome.fit,
+            }
+            for outcome in outcomes
         ],
     }
 

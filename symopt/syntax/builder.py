@@ -62,7 +62,19 @@ class TreeBuilder:
     def dim(self, children: Children) -> tuple[tree.DimDeclaration, ...]:
         return _nodes(children)
 
-    data = param = dim
+    param = dim
+
+    def data(self, children: Children) -> tuple[tree.DataDeclaration, ...]:
+        *declarations, file = _nodes(children)
+        if file.value is None:
+            return tuple(declarations)
+        return tuple(replace(one, file=file.value) for one in declarations)
+
+    def data_file(self, children: Children) -> Part:
+        if not children:
+            return Part(None, None)
+        span = _cover(children)
+        return Part(tree.DataFile(children[1].text[1:-1], span), span)
 
     def dim_item(self, children: Children) -> tree.DimDeclaration:
         name, *default, description = children
@@ -82,6 +94,7 @@ class TreeBuilder:
             index_of=index_of.value,
             default=default.value,
             description=description.value,
+            file=None,
             name_span=name.span,
             span=_cover(children),
         )
@@ -239,6 +252,17 @@ class TreeBuilder:
     def objective(self, children: Children) -> tree.Objective:
         sense, value = children
         return tree.Objective(sense.text, value, _cover(children))
+
+    def expectation(self, children: Children) -> tree.FiniteExpectation | tree.Expectation:
+        span = _cover(children)
+        match children:
+            case [_, Token()]:
+                return tree.FiniteExpectation(span)
+            case [_, condition]:
+                return tree.Expectation(condition, None, span)
+            case [_, condition, _, tolerance]:
+                return tree.Expectation(condition, tolerance, span)
+        raise AssertionError(children)
 
     # ── expressions ──────────────────────────────────────────────────────────────────────────
 

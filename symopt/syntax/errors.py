@@ -159,6 +159,8 @@ def _unexpected_dot(source: Source, position: int) -> Diagnostic:
     fix = "functions are called by their name alone, such as `sum(x)` or `sqrt(x)`"
     if source.text[:position].rpartition("\n")[2].lstrip().startswith("import"):
         fix = 'a file is named in quotes: `import "camera.sym"`'
+    elif re.search(r"\bfrom\s+[\w/-]*$", source.text[:position]):
+        fix = 'a file is named in quotes: `data x[n] from "points.csv"`'
     message = f"found {quoted(span.text)}, but only `.T` (transposed) can follow a dot"
     return mistake("unexpected-character", message, span, "", fix)
 

@@ -21,10 +21,11 @@ def print_statement(statement: tree.Statement) -> str:
     match statement:
         case tree.DimDeclaration(name, default, description):
             return f"dim {name}" + _default(default) + _description(description)
-        case tree.DataDeclaration(name, shape, index_of, default, description):
+        case tree.DataDeclaration(name, shape, index_of, default, description, file):
             kind = "" if index_of is None else " in " + _print(index_of, _SUM)
             head = f"data {name}{_subscripts(shape)}{kind}"
-            return head + _default(default) + _description(description)
+            tail = "" if file is None else f' from "{file.text}"'
+            return head + _default(default) + _description(description) + tail
         case tree.ParamDeclaration():
             return _param(statement)
         case tree.SampleDeclaration(dim):
@@ -35,6 +36,11 @@ def print_statement(statement: tree.Statement) -> str:
             return _function(statement)
         case tree.Import(path):
             return f'import "{path}"'
+        case tree.FiniteExpectation():
+            return "expect finite"
+        case tree.Expectation(condition, tolerance):
+            within = "" if tolerance is None else f" within {_print(tolerance, _SUM)}"
+            return f"expect {_print(condition, _COMPARE)}{within}"
         case tree.Unread():
             return "# a statement that could not be read"
         case tree.Objective(sense, value):

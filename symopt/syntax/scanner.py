@@ -20,7 +20,8 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 # Where a bracket is never closed, the next statement is taken to begin at a line like these.
 _FRESH_STATEMENT = re.compile(
-    r"""^(?: (?:dim|data|param|sample|model|residual|report|def|minimize|maximize)\b[ \t]+[\w(]
+    r"""^(?: (?:dim|data|param|sample|model|residual|report|def|minimize|maximize
+              |expect)\b[ \t]+[\w(]
            | import\b[ \t]*"
            | [^\W\d]\w*[ \t]*(?:\[[^\]\n]*\])?[ \t]*\+?=(?!=)
         )""",

@@ -16,7 +16,6 @@ from symopt.syntax.errors import mistake, quoted, unexpected_token
 from symopt.syntax.scanner import Token
 
 RESERVED = {
-    "expect": "an expectation over samples is a `mean(...)`",
     "subject": "bounds on a parameter are written `param x > 0`",
     "constraint": "bounds on a parameter are written `param x > 0`",
     "stream": "batches are given when the problem is run, not in the file",
@@ -24,7 +23,7 @@ RESERVED = {
 
 _LEADING_WORDS = (
     *("dim", "data", "param", "sample", "model", "residual", "report", "def", "import"),
-    *("minimize", "maximize"),
+    *("minimize", "maximize", "expect"),
 )
 _SYNONYMS = {
     **dict.fromkeys(("let", "var", "set", "const", "local", "auto", "float", "real"), ""),
@@ -36,6 +35,7 @@ _SYNONYMS = {
     **dict.fromkeys(("index", "size", "dimension"), "dim"),
     **dict.fromkeys(("include", "using", "use", "from", "load"), "import"),
     **dict.fromkeys(("output", "print", "show"), "report"),
+    **dict.fromkeys(("assert", "check", "test", "require", "expected"), "expect"),
 }
 _LONGEST_WORD = 40  # no keyword is near a longer one
 _OPERAND = ("NAME", "NUMBER", "LPAR", "STRING")
@@ -306,12 +306,59 @@ def _param_order(stop: Stop) -> Diagnostic | None:
     return None
 
 
+def _file_of_param(stop: Stop) -> Diagnostic | None:
+    """`param w[d] from "w.csv"`."""
+    if stop.token.text != "from" or stop.leading.type != "PARAM":
+        return None
+    fix = 'read the start as data: `data w0[d] from "w.csv"`, then `param w[d] init w0`'
+    return mistake("file-of-param", "only `data` is read from a file", stop.span, "", fix)
+
+
 def _loss_without_residual(stop: Stop) -> Diagnostic | None:
     """`z[i] = y[i] - x[i] loss huber(1)`."""
     if stop.token.text != "loss" or stop.leading.type == "RESIDUAL":
         return None
     fix = "write `residual name = ... loss huber(1.0)`"
     return mistake("loss-without-residual", "only a `residual` has a `loss`", stop.span, "", fix)
+
+
+def _after_the_file(stop: Stop) -> Diagnostic | None:
+    """`data x[n] from "x.csv", y[n]`."""
+    if stop.leading.type != "DATA" or _last_of(stop, "FROM", "NAME") != "FROM":
+        return None
+    if not stop.previous_is("STRING"):
+        return None
+    fix = "it is for all names of its line; write the others on a line of their own"
+    return mistake("after-the-file", "nothing can follow the `from`", stop.span, "", fix)
+
+
+def _more_than_finite(stop: Stop) -> Diagnostic | None:
+    """`expect finite == 1`, `expect finite w`."""
+    if stop.leading.type != "EXPECT" or not stop.previous_is("FINITE"):
+        return None
+    fix = "it says that the value and the gradient are finite at the start"
+    message = "nothing can follow `expect finite`"
+    return mistake("more-than-finite", message, stop.span, "", fix)
+
+
+def _unknown_tolerance(stop: Stop) -> Diagnostic | None:
+    """`expect w == 1 tol 1e-3`, `expect w == 1, 1e-3`."""
+    if stop.leading.type != "EXPECT" or "WITHIN" not in stop.accepted:
+        return None
+    if stop.token.type not in ("NAME", "NUMBER", "COMMA"):
+        return None
+    fix = "a relative tolerance is written `within 1e-6`, behind the number expected"
+    return unexpected_token(stop.token.type, stop.span, ("WITHIN",), fix)
+
+
+def _percentage(stop: Stop) -> Diagnostic | None:
+    """`expect w == 1 within 5%`."""
+    if stop.leading.type != "EXPECT" or stop.token.type != "$END" or stop.previous is None:
+        return None
+    if stop.previous.text != "%" or not stop.written_before("within"):
+        return None
+    fix = "a tolerance is a part of the number expected: 1% is `within 0.01`"
+    return mistake("percentage", "a tolerance is not written with `%`", stop.previous.span, "", fix)
 
 
 # ── expressions ──────────────────────────────────────────────────────────────────────────────
@@ -397,9 +444,14 @@ _SLIPS: tuple[Callable[[Stop], Diagnostic | None], ...] = (
     _round_shape,
     _start_of_data,
     _param_order,
+    _file_of_param,
+    _after_the_file,
+    _more_than_finite,
+    _percentage,
     _loss_without_residual,
     _missing_equals,
     _misspelt_keyword,
+    _unknown_tolerance,
     _missing_else,
     _array_in_expression,
     _missing_comma_or_operator,

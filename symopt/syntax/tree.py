@@ -204,14 +204,26 @@ class DimDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class DataFile:
+    """`from "points.csv"` behind a line of data: the file that its names are read from."""
+
+    text: str
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
 class DataDeclaration:
-    """`data X[n, d]`, `data s = 2.0`, `data cam[m] in ncam` (then `index_of` is `ncam`)."""
+    """`data X[n, d]`, `data s = 2.0`, `data cam[m] in ncam` (then `index_of` is `ncam`).
+
+    All names of a line have its `file`, if it has one.
+    """
 
     name: str
     shape: tuple[Expression, ...]
     index_of: Expression | None
     default: Expression | None
     description: str | None
+    file: DataFile | None
     name_span: Span = _place()
     span: Span = _place()
 
@@ -326,6 +338,22 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class FiniteExpectation:
+    """`expect finite`."""
+
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`expect w[2] == 0.5 within 1e-3`; without `within`, `tolerance` is None."""
+
+    condition: Expression
+    tolerance: Expression | None
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """A statement with a syntax error; what it was to define or read are among `names`."""
 
@@ -342,6 +370,8 @@ Statement = (
     | FunctionDefinition
     | Import
     | Objective
+    | FiniteExpectation
+    | Expectation
     | Unread
 )
 

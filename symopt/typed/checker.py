@@ -12,6 +12,7 @@ from symopt.typed.components import turns
 from symopt.typed.declarations import declare_data, declare_param, set_default
 from symopt.typed.definitions import define
 from symopt.typed.elaborate import Elaborator
+from symopt.typed.expectations import check_expectations
 from symopt.typed.function_check import announce_functions, check_uncalled, define_function
 from symopt.typed.imports import Imports
 from symopt.typed.objective import build_objective
@@ -65,6 +66,7 @@ def check(
     objective, sample = _take_up(unit, file, imports)
     unit.scope.defining = None
     body, least_squares = build_objective(unit, objective, _whole(file))
+    expectations = check_expectations(unit, file, objective)
     check_uncalled(unit)
     if not mistakes:  # what seems to be missing may be in what could not be read
         _check_params(unit, file, body)
@@ -85,6 +87,7 @@ def check(
         least_squares=least_squares,
         sample=sample,
         rewrites=tuple(rewritten_setup + rewritten),
+        expectations=expectations,
     )
     return program, unit.report.warnings
 
@@ -118,6 +121,8 @@ def _take_up(
                 define_function(unit, statement)
             case tree.Import():
                 imports.bring_in(unit, statement)
+            case tree.FiniteExpectation() | tree.Expectation():
+                pass  # about everything else, so they come last
             case tree.Unread():
                 pass  # its names are known to be broken
             case tree.Objective(_, _, span):

@@ -67,7 +67,7 @@ def declare_data(unit: Unit, statement: tree.DataDeclaration) -> None:
     if statement.default is not None:
         default = _setup(unit, f"{name}.default", "the default", statement.default, shape)
     unit.data[name] = Data(
-        name, shape, index_of, default, statement.description, statement.name_span
+        name, shape, index_of, default, statement.description, statement.file, statement.name_span
     )
     origin = (constant(0),) * len(shape)
     unit.scope.variables[name] = Variable(name, shape, origin, index_of, statement.name_span)

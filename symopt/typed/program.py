@@ -11,7 +11,7 @@ from typing import Literal
 
 from symopt.primitives.record import Elementwise
 from symopt.source import Source, Span
-from symopt.syntax.tree import Packing
+from symopt.syntax.tree import DataFile, Packing
 from symopt.typed.packing import stored_shape
 from symopt.types import Integer, Range, Step
 
@@ -115,6 +115,7 @@ class Data:
     index_of: Integer | None
     default: str | None  # the setup definition that computes it
     description: str | None
+    file: DataFile | None  # what it is read from, unless it is given
     span: Span = _place()
 
 
@@ -211,6 +212,44 @@ class Rewrite:
     through: tuple[Span, ...] = ()
 
 
+# ── expectations ─────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What is looked at after a fit: the objective, or an element of a parameter or definition.
+
+    `stderr` is that element's standard error. Indices are as written, and may mention dims.
+    """
+
+    kind: Literal["objective", "value", "stderr"]
+    name: str
+    place: tuple[Integer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`quantity comparison value`; with `==`, up to `tolerance` times the value, or, of 0, that.
+
+    `text` is the line.
+    """
+
+    quantity: Quantity
+    comparison: Literal["<", "<=", ">", ">=", "=="]
+    value: float
+    tolerance: float
+    text: str
+    span: Span = _place()
+
+
+@dataclass(frozen=True, slots=True)
+class Finite:
+    """Value and gradient are finite at the start."""
+
+    text: str
+    span: Span = _place()
+
+
 @dataclass(frozen=True)
 class Program:
     """What a file means. `definitions` are in an order in which each reads only earlier ones."""
@@ -227,6 +266,7 @@ class Program:
     least_squares: bool  # the objective is the plain sum of squares of all residuals
     sample: str | None
     rewrites: tuple[Rewrite, ...] = ()
+    expectations: tuple[Expectation | Finite, ...] = ()
     sources: tuple[Source, ...] = field(default=(), repr=False)  # this file, then those imported
 
     def marked(self, *marks: str) -> tuple[str, ...]:

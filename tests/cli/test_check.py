@@ -74,3 +74,10 @@ def test_random_bytes_are_no_program(run, folder, rng, source):
     assert result.exit_code == 1
     assert "error:" in result.stderr
     assert len(result.stderr) < 10_000
+
+
+def test_files_and_expectations_are_summarised(run, program):
+    text = 'data x[n] "seen" from "points.csv"\nparam a init 1\nminimize sumsq(x - a)\n'
+    lines = run("check", program(text + "expect finite\nexpect  a==4 within 1e-6\n")).stdout
+    assert 'data x: (n,)  "seen"  from "points.csv"' in lines
+    assert lines.endswith("cut: none\nexpect finite\nexpect a==4 within 1e-6\n")

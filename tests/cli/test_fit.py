@@ -254,3 +254,25 @@ def test_an_interrupt_ends_the_run_and_tells_the_point_reached(run, program, mon
     assert "interrupted" in result.stdout
     assert "gradient-descent: 1 iterations" in result.stdout
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_data_named_in_the_program(run, program, folder):
+    named = 'data x[n], y[n] from "points.csv"'
+    name = program((folder / "line.sym").read_text().replace("data x[n], y[n]", named))
+    result = run("fit", name, "--json", "-")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["params"]["slope"] == pytest.approx(1.99)
+    (folder / "other.csv").write_text("x,y\n0,1\n1,3\n2,5\n3,7\n")
+    result = run("fit", name, "--data", "other.csv", "--json", "-")
+    assert json.loads(result.stdout)["params"]["slope"] == pytest.approx(2)
+
+
+def test_a_matrix_of_the_options_wins_over_that_of_the_program(run, program, folder):
+    (folder / "own.csv").write_text("a,b,y\n1,0,1\n0,1,1\n1,1,2\n")
+    (folder / "other.csv").write_text("a,b,y\n1,0,3\n0,1,4\n1,1,7\n")
+    name = program('data X[n, d], y[n] from "own.csv"\nparam w[d] init 0\nresidual r = y - X @ w\n')
+    assert json.loads(run("fit", name, "--json", "-").stdout)["params"]["w"] == pytest.approx(
+        [1, 1]
+    )
+    result = run("fit", name, "--data", "other.csv", "--json", "-")
+    assert json.loads(result.stdout)["params"]["w"] == pytest.approx([3, 4])

@@ -117,3 +117,56 @@ def test_in_single_precision(run):
     """Errors are those of floats, and within what these may have."""
     result = run("test", "line.sym", "--dtype", "float32", "--points", "1", "--json", "-")
     assert result.exit_code == 0
+
+
+EXPECTING = """\
+data x[n], y[n] from "points.csv"
+param slope init 1, offset init 0
+residual r[i] = y[i] - (offset + slope * x[i])
+expect finite
+expect slope == 1.99 within 1e-9
+"""
+
+
+def test_expectations_with_the_data_of_the_file(run, program):
+    result = run("test", program(EXPECTING))
+    assert result.exit_code == 0, result.stderr
+    assert "n = 5" in result.stdout
+    assert "ok: expect finite: value and gradient are finite at the start" in result.stdout
+    assert "ok: expect slope == 1.99 within 1e-9: found 1.99, which is" in result.stdout
+
+
+def test_an_expectation_that_is_not_met(run, program):
+    name = program(EXPECTING.replace("1.99 within", "1.98 within"))
+    result = run("test", name, "--functions", "grad")
+    assert result.exit_code == 1
+    assert "FAILED: expect slope == 1.98 within 1e-9" in result.stdout
+    assert "program.sym:5:1: error: found 1.99, which is 0.01 away" in result.stderr
+    document = json.loads(run("test", name, "--functions", "grad", "--json", "-").stdout)
+    assert not document["ok"] and all(point["ok"] for point in document["points"])
+    first, second = document["expectations"]
+    assert (first["ok"], first["text"], first["line"]) == (True, "expect finite", 4)
+    assert not second["ok"] and second["found"] == pytest.approx(1.99)
+
+
+def test_expectations_with_the_data_of_the_options(run, program, folder):
+    (folder / "other.csv").write_text("x,y\n0,1\n1,3\n2,5\n")
+    name = program(EXPECTING.replace("1.99 within", "2 within"))
+    assert run("test", name, "--functions", "grad", "--data", "other.csv").exit_code == 0
+
+
+def test_expectations_with_the_data_beside(run, program, folder):
+    name = program(EXPECTING.replace(' from "points.csv"', ""))
+    result = run("test", name, "--functions", "grad")
+    assert result.exit_code == 1
+    assert "error: there is no data for `x`, `y`" in result.stderr
+    assert "help: put it into program.csv (or program.tsv" in result.stderr
+    (folder / "points.csv").rename(folder / "program.csv")
+    assert run("test", name, "--functions", "grad").exit_code == 0
+
+
+def test_a_file_that_is_not_there(run, program):
+    result = run("test", program(EXPECTING.replace("points", "point")))
+    assert result.exit_code == 2
+    assert "program.sym:1:17: error: there is no file `point.csv`" in result.stderr
+    assert "did you mean `points.csv`?" in result.stderr

@@ -316,11 +316,36 @@ def test_lists_are_one_node_each() -> None:
         tree.DimDeclaration("k", number(10), None, ANYWHERE, ANYWHERE),
     )
     assert statements('data X[n, d] "x", s = 2.0, cam[a] in n') == (
-        tree.DataDeclaration("X", (n, d), None, None, "x", ANYWHERE, ANYWHERE),
-        tree.DataDeclaration("s", (), None, number(2.0), None, ANYWHERE, ANYWHERE),
-        tree.DataDeclaration("cam", (a,), n, None, None, ANYWHERE, ANYWHERE),
+        tree.DataDeclaration("X", (n, d), None, None, "x", None, ANYWHERE, ANYWHERE),
+        tree.DataDeclaration("s", (), None, number(2.0), None, None, ANYWHERE, ANYWHERE),
+        tree.DataDeclaration("cam", (a,), n, None, None, None, ANYWHERE, ANYWHERE),
     )
     assert statements("param w init 0, b") == (param("w", init=number(0)), param("b"))
+
+
+def test_a_file_is_of_all_data_of_its_line() -> None:
+    file = tree.DataFile("points.csv:a,b", ANYWHERE)
+    assert statements('data x[n], y[n] "seen" from "points.csv:a,b"') == (
+        tree.DataDeclaration("x", (n,), None, None, None, file, ANYWHERE, ANYWHERE),
+        tree.DataDeclaration("y", (n,), None, None, "seen", file, ANYWHERE, ANYWHERE),
+    )
+
+
+def test_words_of_expectations_and_files_are_names_elsewhere() -> None:
+    text = """
+data from[n] = from from "from.csv"
+within = finite + minimum + stderr
+expect within == within within within
+expect finite
+"""
+    (data, definition, expected, finite) = statements(text)
+    assert isinstance(data, tree.DataDeclaration) and data.name == "from"
+    assert data.default == tree.Name("from", ANYWHERE)
+    assert isinstance(definition, tree.Definition)
+    within = tree.Name("within", ANYWHERE)
+    condition = tree.Compare((within, within), ("==",), ANYWHERE)
+    assert expected == tree.Expectation(condition, within, ANYWHERE)
+    assert finite == tree.FiniteExpectation(ANYWHERE)
 
 
 def test_every_snippet_of_the_language_page() -> None:

@@ -113,11 +113,12 @@ plain_definitions = definitions(st.none(), st.none(), st.none())
 losses = placed(tree.Loss, names, few(expressions), st.booleans())
 formals = few(placed(tree.Argument, names, st.none() | few(expressions, 1)))
 packings = st.sampled_from([None, "lower", "strict lower", "symmetric"])
+data_files = st.none() | placed(tree.DataFile, st.just("dir/points.csv:a,b"))
 statements = st.one_of(
     placed(tree.DimDeclaration, names, st.none() | expressions, descriptions, places=2),
     placed(
         tree.DataDeclaration,
-        *(names, shapes, st.none() | expressions, initials, descriptions),
+        *(names, shapes, st.none() | expressions, initials, descriptions, data_files),
         places=2,
     ),
     placed(
@@ -140,6 +141,8 @@ statements = st.one_of(
     ),
     placed(tree.Import, st.just("dir/camera.sym")),
     placed(tree.Objective, st.sampled_from(["minimize", "maximize"]), expressions),
+    st.just(tree.FiniteExpectation(ANYWHERE)),
+    placed(tree.Expectation, comparisons(expressions), st.none() | expressions),
 )
 files = few(statements, most=4).map(lambda several: tree.File(several, EMPTY))
 

@@ -1,14 +1,16 @@
-"""`--data` options to the arrays that a program's data names are bound to.
+"""Files of data to the arrays that a program's data names are bound to.
 
-An option is `FILE`, whose columns go to the data of the same name, or `NAME=FILE`,
-`NAME=FILE:COLUMN,...` or `NAME=NUMBER`, which serve one name and win over the first form. Left
-without any, a single two-dimensional data name takes all numeric columns of the files without a
-name that carry no other data name, in file order.
+What is given are `--data` options or what the program itself says (see `data_files`). An option is
+`FILE`, whose columns go to the data of the same name, or `NAME=FILE`, `NAME=FILE:COLUMN,...` or
+`NAME=NUMBER`, which serve one name and win over the first form. Left without any, a single
+two-dimensional data name takes all numeric columns of the files without a name that carry no other
+data name, in file order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -32,6 +34,8 @@ class Declaration(Protocol):
     def shape(self) -> Sequence[object]: ...
     @property
     def default(self) -> object | None: ...
+    @property
+    def file(self) -> object | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,47 +60,68 @@ def gather_data(
 ) -> dict[str, Array]:
     """The arrays for the data names that the options serve; all mistakes are reported at once.
 
-    Unless it is to be `complete`, data that nothing serves is no mistake.
+    Unless it is to be `complete`, data that nothing serves is no mistake; nor is it for data with a
+    file of its own.
     """
-    gathering = _Gathering(declarations, Report(), {}, {})
+    gathering = Gathering(declarations, tuple(declarations), as_option)
     for option in options:
         gathering.attempt(option)
-    gathering.match_columns()
-    gathering.match_matrix()
-    gathering.report_missing(complete)
-    gathering.report.stop_if_errors()
-    return gathering.found
+    own = [name for name, declaration in declarations.items() if declaration.file is None]
+    return gathering.finish(own if complete else ())
+
+
+def as_option(name: str, path: str, columns: str) -> str:
+    """How the command line is told which columns of a file a name has."""
+    return f"--data {name}={path}:{columns}"
 
 
 def parse_option(text: str) -> Number | File:
     """One `--data` value, taken apart."""
     name, equals, rest = text.partition("=")
     if not equals or not name.isidentifier():
-        return _parse_file(None, text)
+        return parse_file(None, text)
     try:
         return Number(name, float(rest))
     except ValueError:
-        return _parse_file(name, rest)
+        return parse_file(name, rest)
 
 
-def _parse_file(name: str | None, text: str) -> File:
+def parse_file(name: str | None, text: str, folder: str = "") -> File:
+    """`FILE` or `FILE:COLUMN,...`; a path that is not absolute is one in the folder."""
     path, colon, columns = text.rpartition(":")
-    if not colon or Path(text).exists():
-        return File(name, text, ())
-    return File(name, path, tuple(column.strip() for column in columns.split(",")))
+    if not colon or Path(folder, text).exists():
+        return File(name, os.path.join(folder, text), ())
+    chosen = tuple(column.strip() for column in columns.split(","))
+    return File(name, os.path.join(folder, path), chosen)
 
 
 @dataclass(slots=True)
-class _Gathering:
-    """The arrays found so far, and the files that serve no single name, `used` or not."""
+class Gathering:
+    """The arrays found so far for the names `wanted`, and the files for no single name.
+
+    `written` is how to say that a name has some columns of a file: in a hint, by what was used.
+    """
 
     declarations: Mapping[str, Declaration]
-    report: Report
-    found: dict[str, Array]
-    used: dict[str, bool]
+    wanted: Sequence[str]
+    written: Callable[[str, str, str], str]
+    report: Report = field(default_factory=Report)
+    found: dict[str, Array] = field(default_factory=dict)
+    used: dict[str, bool] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
     broken: bool = False
     read: dict[str, Table] = field(default_factory=dict)
+
+    def finish(self, needed: Sequence[str]) -> dict[str, Array]:
+        """What was found, with the files for no single name shared out; or all mistakes.
+
+        That data is not given is one, if it is needed and has no default.
+        """
+        self.match_columns()
+        self.match_matrix()
+        self.report_missing(needed)
+        self.report.stop_if_errors()
+        return self.found
 
     def table(self, path: str) -> Table:
         """A file, read once however many names it serves."""
@@ -104,10 +129,10 @@ class _Gathering:
             self.read[path] = read_table(path)
         return self.read[path]
 
-    def attempt(self, text: str) -> None:
+    def attempt(self, option: str | File) -> None:
         """Take in one option; a mistake is recorded and the others go on."""
         try:
-            self.add(parse_option(text))
+            self.add(parse_option(option) if isinstance(option, str) else option)
         except DataError as error:
             self.broken = True
             for diagnostic in error.diagnostics:
@@ -124,7 +149,7 @@ class _Gathering:
                     raise data_error(
                         "columns-without-name",
                         f"the columns {', '.join(columns)} of '{path}' are for no name",
-                        help=f"write --data NAME={path}:{','.join(columns)}",
+                        help=f"write {self.written('NAME', path, ','.join(columns))}",
                     )
                 self.tables = (*self.tables, self.table(path))
                 self.used[path] = False
@@ -159,7 +184,7 @@ class _Gathering:
         raise data_error(
             "no-such-column",
             f"'{table.name}' has no column `{name}`; its columns: {_names(table.columns)}",
-            help=f"say which one: --data {name}={table.name}:COLUMN",
+            help=f"say which one: {self.written(name, table.name, 'COLUMN')}",
         )
 
     def free_columns(self, name: str, table: Table) -> tuple[Column, ...]:
@@ -178,16 +203,28 @@ class _Gathering:
             if rank == 2 and array.ndim == 1:
                 array = array[:, np.newaxis]
         else:
-            array = _stack(declaration.name, columns)
+            array = self.stack(declaration.name, columns)
         if rank == 0 and array.size == 1:
             array = array.reshape(())
         return np.ascontiguousarray(array) if array.ndim else array
 
+    def stack(self, name: str, columns: Sequence[Column]) -> Array:
+        shapes = {column.values.shape for column in columns}
+        if len(shapes) == 1 and columns[0].values.ndim == 1:
+            return np.stack([column.values for column in columns], axis=1)
+        sizes = ", ".join(f"{column.name} {column.values.shape}" for column in columns[:8])
+        raise data_error(
+            "ragged-matrix",
+            f"the columns for `{name}` do not have one length: {sizes}",
+            help=f"say which columns it has: {self.written(name, 'FILE', 'COLUMN,...')}",
+        )
+
     def match_columns(self) -> None:
         """Data takes the arrays of its own name from the files without a name."""
-        for name, declaration in self.declarations.items():
+        for name in self.wanted:
             if name in self.found:
                 continue
+            declaration = self.declarations[name]
             sources = [(t, c) for t in self.tables if (c := t.find(name)) is not None]
             # A column is no matrix: that is gathered from several, see `match_matrix`.
             if len(declaration.shape) == 2:
@@ -201,15 +238,19 @@ class _Gathering:
                 self.take(declaration, (column,))
 
     def match_matrix(self) -> None:
-        """A single matrix without data of its own takes the numeric columns left over."""
+        """A single matrix without data of its own takes the numeric columns left over.
+
+        Among several, that is the one without a file of its own.
+        """
         names = [name for name in self.missing() if len(self.declarations[name].shape) == 2]
+        names = [n for n in names if self.declarations[n].file is None] or names
         if not self.tables or not names:
             return
         if len(names) > 1:
             self.refuse(
                 "ambiguous-matrix",
                 f"which columns go to which of {', '.join(names)} is not clear",
-                help=f"say so: --data {names[0]}={self.tables[0].name}:COLUMN,...",
+                help=f"say so: {self.written(names[0], self.tables[0].name, 'COLUMN,...')}",
             )
             return
         columns: tuple[Column, ...] = ()
@@ -233,17 +274,18 @@ class _Gathering:
     def missing(self) -> list[str]:
         return [
             name
-            for name, declaration in self.declarations.items()
-            if name not in self.found and declaration.default is None
+            for name in self.wanted
+            if name not in self.found and self.declarations[name].default is None
         ]
 
-    def report_missing(self, complete: bool) -> None:
-        """Data that nothing provides, if all is needed, and files that provide nothing."""
+    def report_missing(self, needed: Sequence[str]) -> None:
+        """Data that is needed and that nothing provides, and files that provide nothing."""
         if self.broken or self.report.errors:
             return  # What a refused option would have given is not known.
         columns = [column for table in self.tables for column in table.columns if column.name]
-        for name in self.missing() if complete else ():
-            self.report.add(_missing(name, self.tables, columns))
+        for name in self.missing():
+            if name in needed:
+                self.report.add(self.not_given(name, columns))
         for path, used in self.used.items():
             if not used and not self.report.errors:
                 self.refuse(
@@ -252,26 +294,25 @@ class _Gathering:
                     help=f"its data: {', '.join(self.declarations) or 'none'}",
                 )
 
+    def not_given(self, name: str, columns: Sequence[Column]) -> Diagnostic:
+        """Data that nothing provides; with the column that was perhaps meant."""
+        message = f"data `{name}` is not given"
+        if not columns:
+            help = f"for example --data {name}=FILE, or --data FILE with a column `{name}`"
+            return Diagnostic(Kind.DATA, "missing-data", message, help=help)
+        close = get_close_matches(name, [column.name for column in columns], n=1)
+        meant = f"did you mean `{close[0]}`?" if close else "for example"
+        chosen = close[0] if close else columns[0].name
+        owner = next(table.name for table in self.tables if table.find(chosen))
+        return Diagnostic(
+            Kind.DATA,
+            "missing-data",
+            f"{message}; columns available: {_names(columns)}",
+            help=f"{meant} {self.written(name, owner, chosen)}",
+        )
+
     def refuse(self, code: str, message: str, help: str | None = None) -> None:
         self.report.add(Diagnostic(Kind.DATA, code, message, help=help))
-
-
-def _missing(name: str, tables: Sequence[Table], columns: Sequence[Column]) -> Diagnostic:
-    """Data that nothing provides; with the column that was perhaps meant."""
-    message = f"data `{name}` is not given"
-    if not columns:
-        help = f"for example --data {name}=FILE, or --data FILE with a column `{name}`"
-        return Diagnostic(Kind.DATA, "missing-data", message, help=help)
-    close = get_close_matches(name, [column.name for column in columns], n=1)
-    meant = f"did you mean `{close[0]}`?" if close else "for example"
-    chosen = close[0] if close else columns[0].name
-    owner = next(table.name for table in tables if table.find(chosen))
-    return Diagnostic(
-        Kind.DATA,
-        "missing-data",
-        f"{message}; columns available: {_names(columns)}",
-        help=f"{meant} --data {name}={owner}:{chosen}",
-    )
 
 
 def _column(table: Table, name: str) -> Column:
@@ -283,18 +324,6 @@ def _column(table: Table, name: str) -> Column:
         "no-such-column",
         f"'{table.name}' has no column `{name}`; its columns: {_names(table.columns)}",
         help=_suggest(name, names),
-    )
-
-
-def _stack(name: str, columns: Sequence[Column]) -> Array:
-    shapes = {column.values.shape for column in columns}
-    if len(shapes) == 1 and columns[0].values.ndim == 1:
-        return np.stack([column.values for column in columns], axis=1)
-    sizes = ", ".join(f"{column.name} {column.values.shape}" for column in columns[:8])
-    raise data_error(
-        "ragged-matrix",
-        f"the columns for `{name}` do not have one length: {sizes}",
-        help=f"say which columns it has: --data {name}=FILE:COLUMN,...",
     )
 
 

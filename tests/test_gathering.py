@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from symopt.cli.data import File, Number, gather_data, parse_option
 from symopt.diagnostics import DataError
+from symopt.gathering import File, Number, gather_data, parse_option
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Declared:
     name: str
     shape: tuple[str, ...] = ("n",)
     default: str | None = None
+    file: str | None = None
 
 
 def declare(*declarations):
