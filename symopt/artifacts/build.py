@@ -163,7 +163,7 @@ class _Planner:
         number = not part.shape
         output = Operand("result", (part,), part.shape, number=number)
         symbol = f"eval_{identifiers(self.model.definitions)[name]}"
-        return Entry(symbol, kernel, (self._input("p"),), (output,), f"`{name}`")
+        return Entry(symbol, kernel, (self._input("p"),), (output,), f"`{name}`", of=name)
 
     def _request(self, name: str) -> Request:
         return Request(name, None, self.fixed, precision=self.precision)

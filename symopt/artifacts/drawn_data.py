@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symopt.artifacts.oracle import quoted
+from symopt.artifacts.data_recipes import SAMPLES, draw_text, sizes_at
 from symopt.artifacts.oracle_checks import allowed
-from symopt.artifacts.oracle_text import Names, integer_text, tuple_text
 from symopt.diagnostics import DataError, SymoptError
-from symopt.typed import program as typed
-from symopt.types import Entry, dim, interval
+from symopt.statements.evaluate import points
+from symopt.statements.program import Program
+from symopt.types import evaluate, interval
 
 if TYPE_CHECKING:
     from symopt.model import Model
@@ -27,35 +28,30 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Namespace = dict[str, Any]
 
-SAMPLES = 21  # two blocks of eight, and some
 ODD_SIZES = (0, 1, 7, 8, 9)
 _ATTEMPTS = 36
 _SPREADS = (0.3, 0.05)
 _WIDTHS = (1e-3, 1e-4, 1e-2, 3e-5)
 # How far differences of two widths may be apart: at first, and where nothing better was found.
 _SMOOTH, _ROUGH, _PATIENCE = 2e-9, 1e-7, 8
-_SMALL = 6  # a size by default up to this is taken at once, a larger one by turns
 _HOPELESS = 1e-2
 _LONG = 300  # microseconds of an evaluation, from which on less is looked at
-_REALS = (
-    "rng.normal(size={0})",
-    "rng.uniform(0.2, 2.0, {0})",
-    "1.0 * rng.integers(0, 2, {0})",
-    "np.sort(rng.uniform(0.2, 2.0, {0}))",
-    "rng.uniform(0.2, 0.8, {0})",
-    "rng.uniform(2.0, 9.0, {0})",
-)
-_MATRIX = "rng.uniform(0.2, 1.0, {0}) + 3 * np.eye({1})"  # of the last two axes
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A case of the test: its name, how many samples, the seed of its point, why it is skipped."""
+    """A case of the test: its name, samples, seed, and why it is skipped.
+
+    Its point is near the start, or else `anywhere`, where functions are seen over more of their
+    range than many starts show.
+    """
 
     name: str
     samples: int
     seed: int
     skip: str = ""
+    anywhere: bool = False
+    width: float | None = None  # of differences, where it is another than that of most cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +104,16 @@ def find_data(
             except (ZeroDivisionError, np.linalg.LinAlgError):
                 break
             if places:
-                return _measured(Found(last, places, plan, spread), space, sample)
+                return _measured(Found(last, places, plan, spread), model, space, sample)
     return Found(last, (), plan, reason=refusal)
 
 
 def _plan(model: Model, sizes: Mapping[str, int], sample: str | None) -> Plan:
     """How much to look at: less, where an evaluation takes long."""
-    dims = _dims(model, sizes, sample, 0)
+    dims = sizes_at(model, sizes, sample, 0)
     samples = 0 if sample is None else SAMPLES
     if _effort(model, dims) < _LONG:
-        return Plan(3, samples, every=10, directions=3)
+        return Plan(2, samples, every=10, directions=3)
     return Plan(1, min(samples, ODD_SIZES[-1]), every=4, directions=1)
 
 
@@ -159,17 +155,15 @@ def _doubts(space: Namespace, case: Any) -> Iterator[float]:
 
 
 def _finite(space: Namespace, case: Any) -> bool:
-    with np.errstate(all="ignore"):
-        return all(np.isfinite(part).all() for part, _ in space["first"](case))
+    return all(np.isfinite(part).all() for part, _ in space["first"](case))
 
 
 def _doubt(space: Namespace, case: Any, width: float) -> float:
     """How far differences of a width are from those of half of it, relative to what is allowed."""
     known = case.__dict__.setdefault("doubts", {})
     if width not in known:
-        with np.errstate(all="ignore"):
-            pairs = zip(space["second"](case, width), space["second"](case, width / 2), strict=True)
-            known[width] = max((_ratio(narrow, wide, s) for (wide, _), (narrow, s) in pairs))
+        pairs = zip(space["second"](case, width), space["second"](case, width / 2), strict=True)
+        known[width] = max((_ratio(narrow, wide, scale) for (wide, _), (narrow, scale) in pairs))
     return known[width]
 
 
@@ -180,7 +174,7 @@ def _ratio(wanted: Array, found: Array, scale: float) -> float:
     return worst if np.isfinite(worst) else np.inf
 
 
-def _measured(found: Found, space: Namespace, sample: str | None) -> Found:
+def _measured(found: Found, model: Model, space: Namespace, sample: str | None) -> Found:
     """With the best width, the tolerances that this leaves, and the odd sizes."""
     cases = [space["Case"](place.samples, place.seed) for place in found.places]
     doubts = {_WIDTHS[0]: max(_doubt(space, case, _WIDTHS[0]) for case in cases)}
@@ -191,30 +185,53 @@ def _measured(found: Found, space: Namespace, sample: str | None) -> Found:
     width = min(doubts, key=lambda one: doubts[one])
     rounding = max(_rounding(space, case) for case in cases)
     places = list(found.places)
+    for place, doubt in _anywhere(space, found.plan):
+        places.append(place)
+        doubts[width] = max(doubts[width], doubt)
     if sample is not None:
         for samples in (size for size in ODD_SIZES if size != found.plan.samples):
-            place, doubt = _odd(space, samples, width)
+            place, doubt = _odd(model, space, samples, width)
             places.append(place)
             doubts[width] = max(doubts[width], doubt)
-    single = space["SINGLE"]
-    unit = 2.0**-24 if single else 2.0**-53
-    first = max(1e-4 if single else 1e-10, 30 * rounding * unit)
+    first = max(1e-10, 30 * rounding * 2.0**-53)
+    if space["SINGLE"]:
+        looked_at = [space["Case"](p.samples, p.seed, p.anywhere) for p in places if not p.skip]
+        first = max(1e-4, *(8 * _rounding_in_single(space, case) for case in looked_at))
     return replace(
         found,
         places=tuple(places),
         width=width,
         first=_round_up(first),
-        second=_round_up(max(10 * first, 30 * doubts[width])),
+        second=_round_up(max((30 if space["SINGLE"] else 10) * first, 30 * doubts[width])),
     )
 
 
-def _odd(space: Namespace, samples: int, width: float) -> tuple[Place, float]:
+def _anywhere(space: Namespace, plan: Plan) -> Iterator[tuple[Place, float]]:
+    """As many points far from the start, if there are smooth ones, and the doubt there."""
+    number = 0
+    for seed in range(1, 4 * plan.points + 1):
+        case = space["Case"](plan.samples, seed, anywhere=True)
+        doubts = list(_doubts(space, case)) if _finite(space, case) else [np.inf]
+        doubt, width = min(zip(doubts, _WIDTHS, strict=False))
+        if doubt <= _SMOOTH:
+            number += 1
+            name = f"point {number} anywhere"
+            yield Place(name, plan.samples, seed, anywhere=True, width=width), doubt
+        if number == plan.points:
+            return
+
+
+def _odd(model: Model, space: Namespace, samples: int, width: float) -> tuple[Place, float]:
     """The case of a number of samples, and the doubt of differences there."""
     number = "1 sample" if samples == 1 else f"{samples} samples"
     reason = ""
     for seed in range(1, 7):
         try:
             case = space["Case"](samples, seed)
+            twice = _written_twice(model.stages.task.program, case.data)
+            if twice is not None:
+                reason = f"two cases define the same element of `{twice}`"
+                break
             if not _finite(space, case):
                 reason = "the objective or a derivative is not finite"
                 continue
@@ -231,12 +248,55 @@ def _odd(space: Namespace, samples: int, width: float) -> tuple[Place, float]:
     return Place(number, samples, 0, reason), 0.0
 
 
+def _written_twice(program: Program, data: Mapping[str, Any]) -> str | None:
+    """A tensor some of whose elements two cases define, which only some sizes bring about."""
+    written: dict[str, list[Array]] = {}
+    for statement in program.statements:
+        if statement.reduction == "=":
+            indices, total = points(statement.loops, data, data)
+            parts = (evaluate(part, data, indices, data) for part in statement.map)
+            place = np.array([np.broadcast_to(part, total) for part in parts], dtype=int)
+            place = place.reshape(len(statement.map), total)
+            written.setdefault(statement.target, []).append(place)
+    for name, places in written.items():
+        together = np.concatenate(places, axis=1)
+        if len(places) > 1 and np.unique(together, axis=1).shape[1] < together.shape[1]:
+            return name
+    return None
+
+
 def _rounding(space: Namespace, case: Any) -> float:
     """How far results move, relative to what is allowed, per relative change of what goes in."""
     change = 1e-9
     pairs = zip(space["first"](case), space["first"](_disturbed(case, change)), strict=True)
-    with np.errstate(all="ignore"):
-        return max(_ratio(part, after, scale) for (part, scale), (after, _) in pairs) / change
+    return max(_ratio(part, after, scale) for (part, scale), (after, _) in pairs) / change
+
+
+def _rounding_in_single(space: Namespace, case: Any) -> float:
+    """How far off results are, relative to what is allowed, where the oracle computes in single."""
+    twin = _disturbed(case, 0.0)
+    kinds = {"f": np.float32, "c": np.complex64}
+    twin.data = {
+        name: np.float32(array) if np.asarray(array).dtype.kind == "f" else array
+        for name, array in case.data.items()
+    }
+    for name in ("value", "cut"):
+        function = space.get(name)
+        if function is not None:
+            setattr(twin, name, partial(_called_in_single, function, twin.data, kinds))
+    exact = space["first"](case)
+    step, space["STEP"] = space["STEP"], 2.0**-80  # its square is 0 in single precision
+    single = space["first"](twin)
+    space["STEP"] = step
+    pairs = zip(exact, single, strict=True)
+    found = max(_ratio(part, other, scale) for (part, scale), (other, _) in pairs)
+    return found if np.isfinite(found) else 0.0
+
+
+def _called_in_single(
+    function: Any, data: Mapping[str, Any], kinds: Mapping[str, Any], p: Array
+) -> Array:
+    return function(p.astype(kinds[p.dtype.kind]), data)
 
 
 def _disturbed(case: Any, change: float) -> Any:
@@ -258,102 +318,6 @@ def _round_up(value: float) -> float:
     power = 10.0 ** np.floor(np.log10(value))
     step = next(s for s in (1, 2, 5, 10) if value <= s * power * (1 + 1e-12))
     return float(f"{step * power:.0e}")
-
-
-# ── recipes ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def draw_text(model: Model, sizes: Mapping[str, int], sample: str | None, attempt: int) -> str:
-    """The function that draws data, of kinds that belong to an attempt."""
-    rng, names = np.random.default_rng(attempt), Names()
-    values = _dims(model, sizes, sample, attempt)
-    if sample is not None:
-        del values[sample]
-    lines = ["def draw(samples, seed):", '    """Sizes and data, for this many samples."""']
-    lines.append("    rng = np.random.default_rng(seed)")
-    if sample is not None:
-        lines.append(f"    {names.tensor(sample)} = samples")
-    if values:
-        left = ", ".join(map(names.tensor, values))
-        lines.append(f"    {left} = {', '.join(map(str, values.values()))}")
-    listed = ", ".join(f"{quoted(name)}: {names.tensor(name)}" for name in model.dims)
-    lines.append(f"    return {{{listed}}}, {{")
-    risen = _offsets(model)
-    for number, data in enumerate(d for d in model.data.values() if d.default is None):
-        kind = attempt if attempt < len(_REALS) else int(rng.integers(len(_REALS))) + number
-        recipe = _recipe(data, names, kind, attempt, data.name in risen)
-        lines.append(f"        {quoted(data.name)}: {recipe},")
-    return "\n".join([*lines, "    }"])
-
-
-def _recipe(data: typed.Data, names: Names, kind: int, attempt: int, rising: bool) -> str:
-    """An expression that draws an array."""
-    shape = tuple_text(integer_text(size, names) for size in data.shape)
-    plain = shape[1:-2] if len(data.shape) == 1 else shape
-    if data.index_of is not None:
-        below = integer_text(data.index_of, names)
-        if rising and data.shape:
-            return f"offsets(rng, {shape}, {below})"
-        match attempt % 3 if data.shape else 0:
-            case 1:
-                return f"np.sort(rng.integers(0, {below}, {plain}))"
-            case 2:
-                return f"earlier(rng, {shape}, {below})"
-            case _:
-                return f"rng.integers(0, {below}, {plain})"
-    square = len(data.shape) > 1 and data.shape[-1] == data.shape[-2]
-    if square and (attempt % 2 == 1 or attempt >= len(_REALS)):
-        return _MATRIX.format(shape, integer_text(data.shape[-1], names))
-    recipe = _REALS[kind % len(_REALS)]
-    if not data.shape and "sort" in recipe:
-        recipe = _REALS[1]
-    return recipe.format(plain)
-
-
-def _dims(
-    model: Model, sizes: Mapping[str, int], sample: str | None, attempt: int
-) -> dict[str, int]:
-    """The size of every dim: compiled in, by default, or small, but as large as reads need."""
-    rng = np.random.default_rng(attempt)
-    found: dict[str, int] = {}
-    for number, (name, declared) in enumerate(model.dims.items()):
-        size = 3 + number % 3 if attempt < 3 else int(rng.integers(2, 7))
-        if declared.default is not None and (attempt % 2 == 1 or declared.default <= _SMALL):
-            size = declared.default
-        found[name] = sizes.get(name, size)
-    if sample is not None:
-        found[sample] = SAMPLES
-    return found | _grown(model, found, sizes)
-
-
-def _grown(model: Model, values: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, int]:
-    """The sizes of axes that are read further than values reach, at places that they leave open."""
-    found: dict[str, int] = {}
-    shapes = {data.name: data.shape for data in model.data.values()}
-    for statement in model.stages.task.program.statements:
-        ends: dict[str, tuple[int, int]] = {}
-        for loop in statement.loops:
-            high = interval(loop.upper, values, ends, lambda _: (0, 0))[1]
-            ends[loop.index] = (0, max(high - 1, 0))
-        for read in statement.reads:
-            for place, extent in zip(read.map, shapes.get(read.tensor or "", ()), strict=False):
-                for name in extent.dims - sizes.keys():
-                    needed = interval(place, values, ends, lambda _: (0, 0))[1] + 1
-                    if extent == dim(name) and needed > max(values[name], found.get(name, 0)):
-                        found[name] = needed
-    return found
-
-
-def _offsets(model: Model) -> set[str]:
-    """The integer data that bounds of ranges are read from."""
-    return {
-        item.tensor
-        for statement in model.stages.task.program.statements
-        for loop in statement.loops
-        for edge in (loop.lower, loop.upper)
-        for item in edge.atoms()
-        if isinstance(item, Entry)
-    }
 
 
 # ── samples ──────────────────────────────────────────────────────────────────────────────────────
@@ -392,12 +356,11 @@ def find_batches(
                 taken[name] = np.take(taken[name], rows, axis)
         return float(space["value"](p, space["all_data"]({**dims, sample: len(rows)}, taken)))
 
-    with np.errstate(all="ignore"):
-        try:
-            whole, alone = of(*range(count)), [of(k) for k in range(count)]
-            rest = alone[0] + alone[1] - of(0, 1)
-        except (ZeroDivisionError, IndexError, ValueError):
-            return None
+    try:
+        whole, alone = of(*range(count)), [of(k) for k in range(count)]
+        rest = alone[0] + alone[1] - of(0, 1)
+    except (ZeroDivisionError, IndexError, ValueError):
+        return None
     room = 1e-9 * max(map(abs, [whole, *alone]))
     if abs(whole - sum(alone) / count) <= room:
         return Batches(axes, mean=True)

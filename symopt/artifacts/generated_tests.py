@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from symopt.artifacts import texts_of_tests as texts
 from symopt.artifacts.drawn_data import (
     ODD_SIZES,
@@ -75,8 +77,9 @@ class _Writer:
         oracle, used = oracle_functions_of(self.model, self._definitions)
         case = f"{self._all_data()}\n\n\n{self._case()}"
         space = self._space(oracle, used, case)
-        found = find_data(self.model, self.sizes, self._sample, space)
-        batches = find_batches(self.model, self._sample, found, space)
+        with np.errstate(all="ignore"):  # what is not finite is not taken
+            found = find_data(self.model, self.sizes, self._sample, space)
+            batches = find_batches(self.model, self._sample, found, space)
         blocks = [
             _title("the loss in plain NumPy"),
             oracle,
@@ -92,7 +95,7 @@ class _Writer:
         body = "\n\n\n".join(blocks)
         pieces = copied(mentioned(body))
         text = "\n\n\n".join([body, _title("what all of this is written with"), pieces])
-        modules = (module for module in texts.MODULES if f"{module}." in text)
+        modules = (name for name in texts.MODULES if name == "sys" or f"{name}." in text)
         imports = "\n".join(f"import {module}" for module in modules)
         return f"{self._head(imports)}\n\n{text}\n"
 
@@ -146,7 +149,7 @@ class _Writer:
 
     def _head(self, imports: str) -> str:
         listed = ", ".join(self.functions)
-        source = self.model.name.rpartition("/")[2]
+        source = self.model.name.replace("\\", "/").rpartition("/")[2]
         words = texts.WORDS.format(stem=self.stem, source=source, functions=listed)
         return texts.HEAD.format(stem=self.stem, words=textwrap.fill(words, 96), imports=imports)
 
@@ -255,8 +258,10 @@ def _title(text: str) -> str:
 
 def _case_line(place: Place) -> str:
     """A case of the list."""
-    start = f'    pytest.param(({place.samples}, {place.seed}), id="{place.name}"'
+    anywhere = f", True, {place.width}" if place.anywhere else ""
+    case = f'({place.samples}, {place.seed}{anywhere}), id="{place.name}"'
     if not place.skip:
-        return f"{start}),"
+        return f"    pytest.param({case}),"
     reason = json.dumps(place.skip, ensure_ascii=False)
-    return f"{start}, marks=pytest.mark.skip({reason})),"
+    lines = ("    pytest.param(", f"        {case},", f"        marks=pytest.mark.skip({reason}),")
+    return "\n".join([*lines, "    ),"])

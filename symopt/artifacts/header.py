@@ -61,7 +61,7 @@ class _Header:
             "Arrays are row-major and apart: no result may overlap another array. Every function "
             "may be called from several threads at once, each with a workspace of its own; none "
             "allocates memory, and none but libm is called. On failure a status is returned and "
-            "nothing is written.",
+            f"nothing is written; {self.upper}_NONFINITE is said of what has been written.",
         )
 
     def _layout(self) -> Iterator[str]:
@@ -204,7 +204,9 @@ def _comment(*paragraphs: str) -> Iterator[str]:
 def _folded(text: str, width: int) -> Iterator[str]:
     """A paragraph in lines; the indent of the first is that of all."""
     indent = text[: len(text) - len(text.lstrip())]
-    yield from textwrap.wrap(text, width, subsequent_indent=indent) or [""]
+    yield from textwrap.wrap(
+        text, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    ) or [""]
 
 
 def _note(text: str | None) -> str:

@@ -60,7 +60,7 @@ class Entry:
     """One exported function: a kernel, the arrays that it is called with, and words for people.
 
     Without a kernel, all of its outputs are numbers that are known. A `lenient` one may be called
-    before all data is there.
+    before all data is there. One that has the value of a definition is `of` that.
     """
 
     name: str
@@ -71,6 +71,12 @@ class Entry:
     kind: Literal["loss", "setup"] = "loss"
     symmetric: bool = False  # of the first output, only the lower triangle is computed
     lenient: bool = False
+    of: str | None = None
+
+    @property
+    def asked_for(self) -> str:
+        """What people call it: a function of the loss, or a definition."""
+        return self.of or self.name
 
 
 @dataclass(frozen=True, slots=True)

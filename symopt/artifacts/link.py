@@ -66,7 +66,9 @@ def _compiler(target: Target) -> tuple[list[str], str | None]:
             return [chosen], f"CC is `{chosen}`, which is no command: {error}"
         missing = shutil.which(words[0]) is None
         return words, f"CC is `{chosen}`, and there is no {words[0]}" if missing else None
-    known = [["cc"], ["gcc"], ["clang"]] if _is_local(target) else [_wanted(target)]
+    known = [_wanted(target)]
+    if _is_local(target):
+        known = [["clang"]] if "msvc" in target.triple else [["cc"], ["gcc"], ["clang"]]
     found = next((words for words in known if shutil.which(words[0])), None)
     if found is None:
         return known[0], f"there is no C compiler that links for {target.triple}"
@@ -79,7 +81,7 @@ def _wanted(target: Target) -> list[str]:
     match target.system:
         case "linux" if "android" not in target.triple:
             return [f"{machine}-linux-{'musl' if 'musl' in target.triple else 'gnu'}-gcc"]
-        case "windows":
+        case "windows" if "msvc" not in target.triple:
             return [f"{machine}-w64-mingw32-gcc"]
         case _:
             return ["clang", f"--target={target.triple}"]

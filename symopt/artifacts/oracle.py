@@ -147,7 +147,7 @@ class _Module:
         program = _asked(self.stages.task.program, wanted)
         head = ["def definitions(p, data):", '    """Definitions by name, at the flat point p."""']
         found = ", ".join(f"{quoted(name)}: {self.names.tensor(name)}" for name in wanted)
-        return self._function(head, program, "p", f"return dict({{{found}}})")
+        return self._function(head, program, "p", f"return {{{found}}}")
 
     def defaults(self, wanted: tuple[typed.Data, ...]) -> str:
         """The data that have defaults, from the rest."""
@@ -168,7 +168,7 @@ class _Module:
             for data in wanted
         ]
         asked = _asked(program, tuple(own.values()))
-        return self._function(head, asked, "", f"return dict({{{', '.join(found)}}})")
+        return self._function(head, asked, "", f"return {{{', '.join(found)}}}")
 
     def _function(
         self, head: list[str], program: Program, kinds: str, result: str, given: Iterable[str] = ()
@@ -176,9 +176,10 @@ class _Module:
         body = _Body(program, self.names, self.used, self.stages.source.name)
         lines = body.lines()
         first = self._given(program, tuple(given))
-        result = list(wrapped(result)) if len(result) > _WIDTH else [result]
         kind = f"kind = np.result_type({kinds})" if kinds else "kind = float"
-        return "\n".join([*head, *(f"    {line}" for line in (*first, kind, *lines, *result))])
+        return "\n".join(
+            [*head, *(f"    {line}" for line in (*first, kind, *lines, *wrapped(result)))]
+        )
 
     def _given(self, program: Program, given: tuple[str, ...]) -> list[str]:
         """Lines that take sizes, data and parameters from what the function is given."""
@@ -246,7 +247,12 @@ def _mentioned(program: Program) -> set[str]:
 
 
 def _shape_text(shape: tuple[Integer, ...], names: Names) -> str:
-    return tuple_text(integer_text(size, names) for size in shape)
+    texts: list[str] = []
+    for size in shape:
+        text = integer_text(size, names)
+        may_be_negative = any(coefficient < 0 for _, coefficient in size.terms)
+        texts.append(f"max({text}, 0)" if may_be_negative else text)
+    return tuple_text(texts)
 
 
 # ── statements ───────────────────────────────────────────────────────────────────────────────────
@@ -434,10 +440,10 @@ def wrapped(line: str) -> Iterator[str]:
         yield from _broken(rest)
         yield ")"
         return
-    opening = line.index("(") + 1
+    opening = line.index("{" if line.startswith("return {") else "(") + 1
     yield line[:opening]
     yield from _broken(line[opening:-1])
-    yield ")"
+    yield line[-1]
 
 
 def _broken(text: str) -> list[str]:

@@ -75,7 +75,7 @@ def arrays_of(result: Any) -> tuple[Array, ...]:
 def moved(start: Array, bounds: tuple[Array, Array], spread: float, seed: int) -> Array:
     """A point near the start, inside the bounds; any number where there is no start."""
     rng = np.random.default_rng(seed)
-    start = np.where(np.isnan(start), rng.normal(size=start.shape), start).astype(float)
+    start = np.where(np.isnan(start), 2 * rng.normal(size=start.shape), start).astype(float)
     lower, upper = (np.asarray(side, float) for side in bounds)
     start = np.clip(start, lower, upper)
     move = spread * rng.uniform(-1, 1, start.shape) * np.where(start == 0, 1.0, np.abs(start))

@@ -40,7 +40,7 @@ def points(*loops: Any) -> tuple[Array, ...]:
     A loop is a size, or its (start, end), or a function of the indices before it that gives these.
     """
     if all(isinstance(loop, int) for loop in loops):
-        return tuple(np.indices(np.maximum(loops, 0)).reshape(len(loops), -1))
+        return tuple(np.indices([max(size, 0) for size in loops]).reshape(len(loops), -1))
     indices: list[Array] = []
     total = 1
     for loop in loops:

@@ -33,7 +33,7 @@ def write_package(
     """Write all files of compiled code to a folder, which is made if it is not there."""
     stem, source = interface.stem, model.sources[0]
     code = generate_code(interface, targets)
-    names = [entry.name for entry in interface.functions]
+    names = [entry.asked_for for entry in interface.functions]
     precision = interface.precision
     texts = {
         f"{stem}.h": header(interface, source.name, code.targets),

@@ -13,7 +13,7 @@ from importlib.resources import files
 
 import symopt
 from symopt.artifacts.interface import Interface
-from symopt.artifacts.python_specification import defined_by, specification
+from symopt.artifacts.python_specification import specification
 from symopt.artifacts.python_text import WIDTH, written
 
 _RUNTIME = (
@@ -134,7 +134,7 @@ def bind(data: Any = None, /, **given: Any) -> Problem:
 
 def _docstring(interface: Interface) -> str:
     program, stem = interface.program, interface.stem
-    functions = ", ".join(defined_by(entry) or entry.name for entry in interface.functions)
+    functions = ", ".join(entry.asked_for for entry in interface.functions)
     sizes = ", ".join(f"{name} = {value}" for name, value in interface.sizes.items())
     given = ", ".join(
         f"{name}={name}" for name, data in program.data.items() if data.default is None

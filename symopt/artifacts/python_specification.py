@@ -118,17 +118,12 @@ def _entry(entry: offered.Entry) -> Call:
         name=text(entry.name),
         inputs=several(inputs),
         results=several(map(_result, entry.outputs)),
-        of=text(defined_by(entry)),
+        of=text(entry.of),
     )
 
 
 def _result(operand: Operand) -> Call:
     return call("Result", shape=_sizes(operand.matrix), number=str(operand.number))
-
-
-def defined_by(entry: offered.Entry) -> str | None:
-    """The definition that a function has the value of."""
-    return entry.outputs[0].parts[0].tensor if entry.name.startswith("eval_") else None
 
 
 def _sizes(shape: Sequence[Integer]) -> Call:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 # What a file may import, and the pieces of `oracle_checks` that its cases need.
-MODULES = ("functools", "math", "threading")
+MODULES = ("functools", "math", "sys", "threading")
 USES = ("slopes", "bend", "difference", "moved", "directions_at", "offsets", "earlier")
 
 WORDS = (
@@ -21,7 +21,6 @@ HEAD = '''"""Tests of the compiled loss `{stem}`: run them with `pytest test_{st
 """
 
 {imports}
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +32,20 @@ import {stem} as module  # the compiled loss, beside this file'''
 CASE = '''class Case:
     """The problem at a point, with directions to look along, and what the oracle says there."""
 
-    def __init__(self, samples, seed):
+    def __init__(self, samples, seed, anywhere=False, width=WIDTH):
         dims, arrays = draw(samples, seed)
-        self.drawn = samples, seed
+        self.drawn, self.width = (samples, seed), width
         self.problem = module.bind({**arrays, **dims})
         self.data = all_data(dims, arrays)
-        point = moved(self.problem.x0, self.problem.bounds, SPREAD, seed)
-        self.p = point.astype(self.problem.dtype).astype(float)
+        start = self.problem.x0 * (np.nan if anywhere else 1.0)
+        self.p = self.rounded(moved(start, self.problem.bounds, SPREAD, seed))
         self.size = np.where(self.p == 0, 1.0, np.abs(self.p))
         self.directions = directions_at(self.p, EVERY, DIRECTIONS, seed)
-        self.v = directions_at(self.p, 0, 1, seed + 100)[0]
+        self.v = self.rounded(directions_at(self.p, 0, 1, seed + 100)[0])
+
+    def rounded(self, numbers):
+        """Numbers that compiled code takes as they are."""
+        return numbers.astype(self.problem.dtype).astype(float)
 '''
 CASE_VALUE = '''
     def value(self, p):
@@ -65,7 +68,7 @@ CASE_VALUE = '''
 
     @functools.cached_property
     def bend(self):
-        return self.hessian(WIDTH)
+        return self.hessian(self.width)
 '''
 CASE_CUT = '''
     def cut(self, p):
@@ -79,7 +82,7 @@ CASE_CUT = '''
     @functools.cached_property
     def u(self):
         """Weights of the cut."""
-        return np.cos(np.arange(len(self.cut(self.p))))
+        return self.rounded(np.cos(np.arange(len(self.cut(self.p)))))
 
     @functools.cached_property
     def jacobian(self):
@@ -117,7 +120,7 @@ CURVATURE_OF_ROBUST_LOSS = _CURVATURE_OF_LOSS.format(
 CURVATURE = """
     @functools.cached_property
     def curvature(self):
-        return self.gauss_newton(WIDTH)
+        return self.gauss_newton(self.width)
 """
 # For `drawn_data.py`, which chooses data and points by them; not in the file.
 FIRST_VALUE = "(case.value(case.p), case.scale), (case.slopes, case.scale)"
@@ -137,9 +140,9 @@ AS_SINGLE = """    arrays = {
 """
 
 FIXTURES = '''@functools.cache
-def made(samples, seed):
+def made(*param):
     with np.errstate(all="ignore"):
-        return Case(samples, seed)
+        return Case(*param)
 
 
 @pytest.fixture(params=CASES)
@@ -167,7 +170,7 @@ TESTS: Mapping[str, str] = MappingProxyType(
         "grad": """def test_grad(case):
     found = case.problem.grad(case.p)
     close("grad along directions", case.directions @ found, case.slopes, FIRST, case.scale)
-    wanted = difference({value}, case.p, case.v, WIDTH)
+    wanted = difference({value}, case.p, case.v, case.width)
     close("grad along v, by differences", case.v @ found, wanted, DIFFERENCES, case.scale)""",
         "value_and_grad": """def test_value_and_grad(case):
     number, found = case.problem.value_and_grad(case.p)
@@ -181,7 +184,7 @@ TESTS: Mapping[str, str] = MappingProxyType(
     product = case.directions @ found @ case.v
     close("hess along v and directions", product, case.bend, SECOND, case.scale)
     scaled = found * case.size * case.size[:, None]
-    close("hess, turned", scaled, scaled.T, FIRST, case.scale)""",
+    close("hess, turned", scaled, scaled.T, SECOND, case.scale)""",
         "residuals": """def test_residuals(case):
     found = case.problem.residuals(case.p)
     close("residuals", found, case.cut(case.p), FIRST, case.cut_scale)""",
@@ -189,7 +192,7 @@ TESTS: Mapping[str, str] = MappingProxyType(
     found = case.problem.jac(case.p)
     product = case.directions @ found.T
     close("jac along directions", product, case.jacobian, FIRST, case.cut_scale)
-    wanted = difference({cut}, case.p, case.v, WIDTH)
+    wanted = difference({cut}, case.p, case.v, case.width)
     close("jac along v, by differences", found @ case.v, wanted, DIFFERENCES, case.cut_scale)""",
         "residuals_and_jac": """def test_residuals_and_jac(case):
     found, matrix = case.problem.residuals_and_jac(case.p)

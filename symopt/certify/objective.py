@@ -76,6 +76,9 @@ def compare_fisher(probe: Probe) -> Iterator[Comparison]:
         return  # an objective that is no sum over samples
     if probe.fits(len(probe.p), len(probe.p)):
         products = probe.products(probe.problem.fisher(probe.p)) @ probe.directions.T
-        scale = np.abs(rows) @ np.abs(rows).T
+        # Gradients of samples that are rounding alone have squares that are that, too.
+        sizes = np.abs(probe.directions) @ probe.oracle.scale("grad", probe.p)
+        rounding = np.finfo(np.float64).eps * np.outer(sizes, sizes)
+        scale = np.abs(rows) @ np.abs(rows).T + rounding
         axes = (probe.columns, probe.columns)
         yield probe.beside("fisher", COMPLEX, products, rows @ rows.T, scale, *axes)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from symopt.derive.functions import Task, derive, direction, weight
 from symopt.derive.reverse import adjoint
 from symopt.layout import Layout
-from symopt.statements.evaluate import Values, evaluate, points
+from symopt.statements.evaluate import Rounding, Values, evaluate, points
 from symopt.statements.program import Program, Role
 
 Vector = NDArray[Any]
@@ -50,11 +50,12 @@ class Oracle:
         program: Program,
         given: Mapping[str, Any],
         tangents: Mapping[str, Any] | None = None,
+        rounding: Rounding | None = None,
     ) -> Values:
         """All tensors of a program, from the data and what else is given."""
         everything = {**self.arrays, **given}
         needed = {name: array for name, array in everything.items() if name in program.tensors}
-        return evaluate(program, self.dims, needed, tangents)
+        return evaluate(program, self.dims, needed, tangents, rounding)
 
     def given(
         self, p: Vector, v: Vector | None = None, u: Vector | None = None
@@ -92,22 +93,26 @@ class Oracle:
         u: Vector | None = None,
         signs: int = 2,
     ) -> Vector:
-        """How far each output moves per relative change of all numbers that go in.
+        """How far each output moves per relative change of all numbers that it is made of.
 
-        A rounding error of the numbers that an output is made of cannot do more to it. It is the
-        greatest of some changes, each along random signs, by complex step.
+        That is of what goes in and of the result of every operation: rounding errors cannot do
+        more to it. It is the greatest of some changes, each along random signs, by complex step.
         """
         program = self.program(name)
         rng = np.random.default_rng(0)
         given = {**self.arrays, **self.given(p, v, u)}
         found: Vector | None = None
+
+        def moved(array: Any) -> Any:
+            return array * (1 + 1j * STEP * rng.choice((-1.0, 1.0), np.shape(array)))
+
+        numbers = {
+            key: array for key, array in given.items() if np.asarray(array).dtype.kind == "f"
+        }
         for _ in range(signs):
-            moved = {
-                key: array * (1 + 1j * STEP * rng.choice((-1.0, 1.0), np.shape(array)))
-                for key, array in given.items()
-                if np.asarray(array).dtype.kind == "f"
-            }
-            change = np.abs(np.imag(flat(self.run(program, moved).tensors, program.outputs))) / STEP
+            start = {key: moved(array) for key, array in numbers.items()}
+            tensors = self.run(program, start, rounding=moved).tensors
+            change = np.abs(np.imag(flat(tensors, program.outputs))) / STEP
             found = change if found is None else np.maximum(found, change)
         assert found is not None
         return found

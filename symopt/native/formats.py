@@ -16,7 +16,7 @@ class Format:
 
     `shift` is 1.5·2^mantissa: adding it rounds to an integer, kept in the low bits. `ln2` is in two
     parts, the multiples of the first by exponents exact. `exp_range` is where exp is neither 0 nor
-    infinite, and a little more; below `expm1_low` expm1 is -1.
+    infinite, and a little more.
     """
 
     kind: Kind
@@ -29,7 +29,6 @@ class Format:
     smallest: float  # normal number
     ln2: tuple[float, float]
     exp_range: tuple[float, float]
-    expm1_low: float
     tiny: float  # below which log(1 + x) is x
     exp: tuple[float, ...]  # (exp(r) - 1 - r)/r² on |r| ≤ ln(2)/2
     log: tuple[float, ...]  # 2(atanh(s)/s - 1)/z, z = s², s = f/(2 + f), 1 + f in [√½, √2]
@@ -46,7 +45,6 @@ DOUBLE = Format(
     smallest=2.0**-1022,
     ln2=(float.fromhex("0x1.62e42fee00000p-1"), float.fromhex("0x1.a39ef35793c76p-33")),
     exp_range=(-746.0, 710.0),
-    expm1_low=-40.0,
     tiny=1e-290,
     exp=(
         0.5000000000000001,
@@ -82,7 +80,6 @@ SINGLE = Format(
     smallest=2.0**-126,
     ln2=(float.fromhex("0x1.62e400p-1"), float.fromhex("0x1.7f7d1cp-20")),
     exp_range=(-105.0, 90.0),
-    expm1_low=-20.0,
     tiny=1e-30,
     exp=(
         0.5,

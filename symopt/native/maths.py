@@ -100,18 +100,30 @@ class Maths:
         return self._mul(self._mul(value, first), second)
 
     def expm1(self, x: Value) -> Value:
-        """2^n·(e^r - 1) + (2^n - 1), each part exact or small."""
-        clamped = self._clamp(x, self.format.expm1_low, self.format.exp_range[1])
+        """2^n·(e^r - 1) + (2^n - 1), each part exact or small.
+
+        Up to e^r - 1 this is `exp`, and computed once where both are asked for.
+        """
+        clamped = self._clamp(x, *self.format.exp_range)
         whole, shifted = self._rounded(clamped, _LOG2_E)
         r = self._reduced(clamped, whole)
-        first, second = self._scales(shifted)
         part = self._fused(self._mul(r, r), self._polynomial(r, self.format.exp), r)
-        # (part·a + (a - 1/b))·b with a·b = 2^n, 1/b a power of two: no overflow before the end.
-        inverse = self._divide(self._number(1.0), second)
-        sum_ = self._add(self._mul(part, first), self._sub(first, inverse))
-        result = self._mul(sum_, second)
-        zero = self.text.compare("fcmp oeq", x, self._number(0.0))
-        return self.text.select(zero, x, result)  # keeps the sign of zero
+        # (part·a + (a - 1/b))·b with a·b = 2^n: no overflow before the end.
+        if self.cpu.scalef and self.text.fills_register(part):
+            less = self._sub(whole, self._number(1.0))
+            scaled = self.text.scaled_by_power(part, less)
+            first = self.text.scaled_by_power(self.text.widen(self._number(1.0)), less)
+            second, inverse = self._number(2.0), self._number(0.5)
+        else:
+            half, rest = self._halves(shifted)
+            first, second = self._power(half), self._power(rest)
+            inverse = self._power(self.text.operate("sub", self._bits(0), rest))
+            scaled = self._mul(part, first)
+        result = self._mul(self._add(scaled, self._sub(first, inverse)), second)
+        # Keeps the sign of zero, and all digits of what is below the normal numbers.
+        size = self.text.intrinsic("llvm.fabs", x)
+        tiny = self.text.compare("fcmp olt", size, self._number(self.format.tiny))
+        return self.text.select(tiny, x, result)
 
     def tanh(self, x: Value) -> Value:
         """-t/(t + 2) with t = expm1(-2|x|)."""
@@ -134,12 +146,12 @@ class Maths:
     # ── logarithms ───────────────────────────────────────────────────────────────────────────
 
     def log(self, x: Value) -> Value:
-        exponent, f = self._mantissa(x)
+        exponent, f, _ = self._mantissa(x)
         return self._log_special(x, self._log_of(exponent, f, None))
 
     def log2(self, x: Value) -> Value:
         """log(x)/ln(2), exact at powers of two."""
-        exponent, f = self._mantissa(x)
+        exponent, f, _ = self._mantissa(x)
         part = self._log_of(self._number(0.0), f, None)
         result = self._fused(part, self._number(_LOG2_E), exponent)
         low = self._mul(part, self._number(2.0355273740931033e-17))
@@ -151,12 +163,16 @@ class Maths:
     def log1p(self, x: Value) -> Value:
         """log(u) with u = 1 + x, and what the rounding of u lost."""
         text = self.text
-        u = self._add(self._number(1.0), x)
-        exponent, f = self._mantissa(u)
-        lost_large = self._sub(self._number(1.0), self._sub(u, x))
-        lost_small = self._sub(x, self._sub(u, self._number(1.0)))
-        large = text.compare("fcmp ogt", x, self._number(1.0))
-        lost = self._divide(text.select(large, lost_large, lost_small), u)
+        one = self._number(1.0)
+        u = self._add(one, x)
+        exponent, f, power = self._mantissa(u)
+        lost_large = self._sub(one, self._sub(u, x))
+        lost_small = self._sub(x, self._sub(u, one))
+        large = text.compare("fcmp ogt", x, one)
+        lost = text.select(large, lost_large, lost_small)
+        # That over u = 2^k·(1 + f), where 1/(1 + f) is 1 - f + f² to 7 %: all that matters of it.
+        lost = self._mul(lost, self._inverse_power(power))
+        lost = self._mul(lost, self._fused(self._sub(f, one), f, one))
         near = text.compare("fcmp oeq", exponent, self._number(0.0))
         f = text.select(near, x, f)
         lost = text.select(near, self._number(0.0), lost)
@@ -165,8 +181,19 @@ class Maths:
         tiny = text.compare("fcmp olt", size, self._number(self.format.tiny))
         return text.select(tiny, x, result)
 
-    def _mantissa(self, x: Value) -> tuple[Value, Value]:
-        """k, as a real number, and f with x = 2^k·(1 + f) and 1 + f in [√½, √2]."""
+    def _inverse_power(self, power: Value) -> Value:
+        """2^-k from the bits of 2^k; 0 where that would be below the normal numbers."""
+        text, form = self.text, self.format
+        opposite = text.operate("sub", self._bits(2 * form.bias), power)
+        opposite = text.intrinsic("llvm.smax", opposite, self._bits(0))
+        bits = text.operate("shl", opposite, self._bits(form.mantissa))
+        return text.convert("bitcast", bits, form.kind)
+
+    def _mantissa(self, x: Value) -> tuple[Value, Value, Value]:
+        """k, as a real number, and f with x = 2^k·(1 + f) and 1 + f in [√½, √2].
+
+        Last, the exponent's bits, which are those of 2^k where x is no less than a normal number.
+        """
         text, form = self.text, self.format
         tiny = text.compare("fcmp olt", x, self._number(form.smallest))
         more = form.mantissa + 2
@@ -181,7 +208,7 @@ class Maths:
         low = text.operate("and", moved, self._bits((1 << form.mantissa) - 1))
         mantissa = text.operate("add", low, self._bits(form.root_half_bits))
         f = self._sub(text.convert("bitcast", mantissa, form.kind), self._number(1.0))
-        return self._sub(text.converted(exponent, form.kind), bias), f
+        return self._sub(text.converted(exponent, form.kind), bias), f, power
 
     def _log_of(self, exponent: Value, f: Value, lost: Value | None) -> Value:
         """k·ln(2) + log(1 + f) + lost = k·hi - ((f²/2 - (s·(f²/2 + R) + k·lo + lost)) - f)."""
@@ -283,11 +310,16 @@ class Maths:
 
     def _scales(self, shifted: Value) -> tuple[Value, Value]:
         """Two powers of two whose product is 2^n, n from the low bits."""
+        half, rest = self._halves(shifted)
+        return self._power(half), self._power(rest)
+
+    def _halves(self, shifted: Value) -> tuple[Value, Value]:
+        """n from the low bits, as the sum of two numbers of half its size."""
         text = self.text
         bits = text.convert("bitcast", shifted, self.format.bits)
         n = text.operate("sub", bits, self._bits(self.format.shift_bits))
         half = text.operate("ashr", n, self._bits(1))
-        return self._power(half), self._power(text.operate("sub", n, half))
+        return half, text.operate("sub", n, half)
 
     def _power(self, n: Value) -> Value:
         text, form = self.text, self.format

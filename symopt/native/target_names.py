@@ -20,6 +20,7 @@ _TRIPLES = {
     "arm64": "aarch64-unknown-linux-gnu",
     "linux": "x86_64-unknown-linux-gnu",
     "windows": "x86_64-pc-windows-msvc",
+    "mingw": "x86_64-pc-windows-gnu",
     "macos": "arm64-apple-macosx11.0",
     "macos-x86-64": "x86_64-apple-macosx10.15",
 }

@@ -7,7 +7,7 @@ with tangents) give directional derivatives. Nothing here is used by compiled co
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -30,6 +30,7 @@ from symopt.types import Integer, Range
 from symopt.types import evaluate as evaluate_integer
 
 Array = NDArray[Any]
+Rounding = Callable[[Array], Array]  # what becomes of the result of an operation
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Values:
     tensors: dict[str, Array]
     tangents: dict[str, Array] = field(default_factory=dict)
     dual: bool = False
+    rounding: Rounding | None = None
 
 
 def evaluate(
@@ -47,15 +49,17 @@ def evaluate(
     dims: Mapping[str, int],
     given: Mapping[str, Array],
     tangents: Mapping[str, Array] | None = None,
+    rounding: Rounding | None = None,
 ) -> Values:
     """All tensors of a program, from those given (data, parameters, seeds).
 
     Complex input is computed with complex numbers throughout; `tangents` of given tensors ask for
-    dual numbers. Outputs that no statement writes are zero.
+    dual numbers. Outputs that no statement writes are zero. A `rounding` is applied to the result
+    of every operation inside a statement.
     """
     dtypes = (np.asarray(array).dtype for array in given.values())
     dtype = np.result_type(np.float64, *(found for found in dtypes if found.kind in "fc"))
-    values = Values(dims, {}, {}, tangents is not None)
+    values = Values(dims, {}, {}, tangents is not None, rounding)
     for name, array in given.items():
         integers = program.tensors[name].role is Role.INDICES
         values.tensors[name] = np.asarray(array, dtype=np.int64 if integers else dtype)
@@ -165,7 +169,9 @@ def _execute(
         known[read.symbol] = np.broadcast_to(values.tensors[read.tensor][where], total)
         if values.dual:
             changes[read.symbol] = np.broadcast_to(values.tangents[read.tensor][where], total)
-    expression = np.broadcast_to(evaluate_expression(statement.expression, known), total)
+    expression = np.broadcast_to(
+        evaluate_expression(statement.expression, known, values.rounding), total
+    )
     tangent = None
     if values.dual:
         tangent = np.broadcast_to(_tangent(statement.expression, known, changes), total)
@@ -210,7 +216,9 @@ def _function_of_matrix(
         values.tangents[statement.target].reshape(-1)[flat] = np.ravel(moved)
 
 
-def evaluate_expression(expression: sympy.Expr, known: dict[sympy.Expr, Array]) -> Array:
+def evaluate_expression(
+    expression: sympy.Expr, known: dict[sympy.Expr, Array], rounding: Rounding | None = None
+) -> Array:
     """The value of a SymPy expression of our nodes; `known` gains the parts, once each."""
     pending = [expression]
     while pending:
@@ -224,7 +232,8 @@ def evaluate_expression(expression: sympy.Expr, known: dict[sympy.Expr, Array]) 
             pending.extend(missing)
             continue
         pending.pop()
-        known[node] = _operate(node, [known[part] for part in parts])
+        result = _operate(node, [known[part] for part in parts])
+        known[node] = rounding(result) if rounding and parts else result
     return known[expression]
 
 

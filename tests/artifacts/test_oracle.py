@@ -66,7 +66,7 @@ def test_every_program(name: str) -> None:
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

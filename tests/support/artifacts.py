@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import symopt
-from symopt.artifacts.build import generate_code, interface_of
+from symopt.artifacts.build import Code, generate_code, interface_of
 from symopt.artifacts.entries import Status
 from symopt.artifacts.interface import Entry, Interface, in_numbers
 from symopt.artifacts.link import link
@@ -31,10 +31,14 @@ class Compiled:
     """The library of an interface, linked in a folder."""
 
     def __init__(
-        self, interface: Interface, folder: Path, targets: Sequence[Target] | None = None
+        self,
+        interface: Interface,
+        folder: Path,
+        targets: Sequence[Target] | None = None,
+        code: Code | None = None,
     ) -> None:
-        self.interface = interface
-        self.code = generate_code(interface, targets or [host_target()])
+        self.interface, self.real = interface, REAL[interface.precision]
+        self.code = code or generate_code(interface, targets or [host_target()])
         (folder / f"{interface.stem}.o").write_bytes(self.code.image)
         linked = link(folder, interface.stem, self.code.targets[0])
         assert linked.library is not None, linked.problem

@@ -6,7 +6,9 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,11 +16,14 @@ import symopt
 from symopt.conversion import vector
 from symopt.derive.functions import FUNCTIONS
 from symopt.problem import Problem
+from symopt.statements.program import Program
 
 STEM = "stand_in"
 
 
 Change = Callable[[Any], Any]
+# The statements of derivatives, which are the same for all data of a model.
+_programs: WeakKeyDictionary[symopt.Model, dict[str, Program]] = WeakKeyDictionary()
 
 
 class StandIn:
@@ -39,18 +44,21 @@ class StandIn:
         **tampering: Change,
     ) -> None:
         self.model, self.dtype, self.native, self.tampering = model, dtype, native, tampering
+        self.programs = _programs.setdefault(model, {})
 
     def bind(self, given: Any) -> Any:
         problem = self.model.bind(given, dtype=self.dtype)
-        return problem if self.native else Evaluated(problem, self.tampering)
+        return problem if self.native else Evaluated(problem, self.tampering, self.programs)
 
 
 class Evaluated:
     """A problem whose functions are the statements of its derivatives, evaluated by NumPy."""
 
-    def __init__(self, problem: Problem, tampering: dict[str, Change]) -> None:
+    def __init__(
+        self, problem: Problem, tampering: dict[str, Change], programs: dict[str, Program]
+    ) -> None:
         self._problem, self._tampering = problem, tampering
-        self._oracle = problem._oracle
+        self._oracle = replace(problem._oracle, _programs=programs)
 
     def __getattr__(self, name: str) -> Any:
         if name not in FUNCTIONS:
