@@ -1,4 +1,4 @@
-"""Pages on embedding and testing: their commands print what they say, their code is that of the examples."""
+"""Pages on embedding and testing: commands print what they say, code is that of the examples."""
 
 from __future__ import annotations
 
