@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symopt.artifacts.checks import check_kernels
-from symopt.artifacts.entries import Variant, check_name, emit_entries, kernel_symbol
+from symopt.artifacts.entries.checks import check_kernels
+from symopt.artifacts.entries.emit import Variant, check_name, emit_entries, kernel_symbol
 from symopt.artifacts.interface import (
     Entry,
     Field,
@@ -17,7 +17,7 @@ from symopt.artifacts.interface import (
     identifiers,
     in_numbers,
 )
-from symopt.artifacts.python_import import emit_import
+from symopt.artifacts.python.importing import emit_import
 from symopt.call_errors import no_cut, no_slope, unknown_definition
 from symopt.calls import SIGNATURES, Signature
 from symopt.compiler import Request, Stages, plan, scheduled

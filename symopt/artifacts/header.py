@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 import symopt
+from symopt.artifacts.entries.status import MESSAGES
 from symopt.artifacts.interface import Entry, Interface, Operand, Shape, in_numbers
-from symopt.artifacts.status import MESSAGES
 from symopt.native.targets import Target
 from symopt.types import Dim, Integer
 

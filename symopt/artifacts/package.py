@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symopt.artifacts.build import Code, generate_code
-from symopt.artifacts.generated_tests import test_source
+from symopt.artifacts.generated.file import test_source
 from symopt.artifacts.header import header
 from symopt.artifacts.interface import Interface
 from symopt.artifacts.link import Linked, link
 from symopt.artifacts.manifest import cmake_config, manifest, pkg_config
-from symopt.artifacts.python_module import python_module
+from symopt.artifacts.python.module import python_module
 from symopt.model import Model
 from symopt.native.targets import Target
 

@@ -11,7 +11,7 @@ from typing import Any
 import symopt
 from symopt.artifacts.build import generate_code, interface_of
 from symopt.artifacts.link import link
-from symopt.artifacts.python_module import python_module
+from symopt.artifacts.python.module import python_module
 from symopt.native.targets import host_target
 from symopt.precision import Precision
 

@@ -1,0 +1,1 @@
+"""The Python module of compiled code, which needs NumPy and nothing of symopt."""
