@@ -232,6 +232,18 @@ def read_outside(
     )
 
 
+def cases_meet(one: Statement, other: Statement, element: tuple[int, ...]) -> Diagnostic:
+    """Two cases of a definition, and an element that both write."""
+    places = [Label(case.span, "written here") for case in (one, other) if case.span]
+    return Diagnostic(
+        Kind.SHAPE,
+        "cases-meet",
+        f"two cases write {_entry(as_written(one.target), element)} for these sizes",
+        tuple(places),
+        help="each element has one case: leave it out of a range, or give larger sizes",
+    )
+
+
 def not_there_yet(earlier: Earlier, place: int, step: int) -> Diagnostic:
     order = "after" if earlier.backward else "before"
     return Diagnostic(

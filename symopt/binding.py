@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from symopt.bind_errors import (
     beyond_single,
+    cases_meet,
     dim_unknown,
     extra_data,
     index_beyond,
@@ -30,12 +31,13 @@ from symopt.bind_errors import (
 from symopt.derive.simplify import drop_dead
 from symopt.diagnostics import Report
 from symopt.precision import Precision
+from symopt.statements.cases import uncertain_cases
 from symopt.statements.evaluate import evaluate as evaluate_statements
 from symopt.statements.evaluate import points
 from symopt.statements.program import Program, Statement
 from symopt.typed import program as typed
 from symopt.typed.packing import Pattern, positions_name
-from symopt.types import Entry, Integer, Quotient, Remainder, atom, evaluate, interval
+from symopt.types import Entry, Integer, Quotient, Remainder, atom, evaluate, flat_place, interval
 
 Array = NDArray[Any]
 
@@ -326,6 +328,26 @@ def check_reads(program: Program, bound: Bound) -> None:
         ]
         for tensor, place in places:
             _check_place(program, statement, tensor, place, bound, entries, report)
+    report.stop_if_errors()
+
+
+def check_cases(program: Program, bound: Bound) -> None:
+    """No two cases of a definition write the same element, or an error names the first."""
+    report = Report()
+    indices = {name: array for name, array in bound.arrays.items() if array.dtype.kind == "i"}
+    for one, other in uncertain_cases(program):
+        shape = program.tensors[one.target].shape
+
+        def written(case: Statement, shape: tuple[Integer, ...] = shape) -> Array:
+            where, total = points(case.loops, bound.dims, indices)
+            place = flat_place(case.map, shape)
+            return np.broadcast_to(evaluate(place, bound.dims, where, indices), (total,))
+
+        both = np.intersect1d(written(one), written(other))
+        if len(both):
+            sizes = [int(evaluate(size, bound.dims, {}, {})) for size in shape]
+            element = tuple(int(part) for part in np.unravel_index(int(both[0]), sizes))
+            report.add(cases_meet(one, other, element))
     report.stop_if_errors()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from symopt.bind_errors import refusing_zero_divisors
-from symopt.binding import bind, check_order, check_reads
+from symopt.binding import bind, check_cases, check_order, check_reads
 from symopt.calls import Calls
 from symopt.clock import Clock
 from symopt.compiler import Compiled, Request, Stages, analyse, compile_function, lower
@@ -167,6 +167,7 @@ class Model:
         bound = bind(stages.program, stages.setup, given, sizes, precision)
         layout = layout_of(stages.program.params, bound.dims)
         check_reads(stages.task.program, bound)
+        check_cases(stages.task.program, bound)
         check_order(stages.program, bound)
         starts = Starts(stages.program, stages.setup, bound, layout)
         starts.check()

@@ -251,3 +251,24 @@ def test_a_frame_may_have_columns_that_are_not_needed() -> None:
     model = symopt.parse("data x[n], y[n]\nparam a init 1\nminimize sum((y - a * x)^2)\n")
     frame = pd.DataFrame({"x": [1, 2], "y": [2.0, 3.0], "name": ["u", "v"]})
     assert model.bind(frame).value([1.0]) == 2.0
+
+
+def test_cases_that_meet_at_some_size() -> None:
+    """Each element has one case; which sizes make two of one is seen at binding."""
+    model = symopt.parse(
+        "data x[n]\nparam a init 1\nd[0] = a\nd[i] = x[i] for i in range(1, n-1)\n"
+        "d[n-1] = 2 * a\nminimize sum(d)\n"
+    )
+    assert model.bind(x=np.ones(2)).value(np.ones(1)) == 3.0
+    with pytest.raises(symopt.ShapeError, match=r"two cases write d\[0\] for these sizes"):
+        model.bind(x=np.ones(1))
+
+
+def test_cases_beside_a_diagonal_are_apart() -> None:
+    from symopt.statements.cases import uncertain_cases
+
+    model = symopt.parse(
+        "data x[n]\nparam a init 1\nL[j, j] = a for j in n\n"
+        "L[i, j] = x[i] for j in n for i in range(j+1, n)\nminimize sum(L[i, i] for i in n)\n"
+    )
+    assert not list(uncertain_cases(model.stages.task.program))

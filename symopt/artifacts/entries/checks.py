@@ -19,6 +19,7 @@ from symopt.loops.schedule import schedule
 from symopt.loops.sizes import Fixed
 from symopt.primitives.operators import both, either, equal, greater_equal, less, less_equal
 from symopt.primitives.record import Constant
+from symopt.statements.cases import uncertain_cases
 from symopt.statements.expression import symbols_of
 from symopt.statements.program import Program, Role, Statement, Tensor, count_of
 from symopt.typed import program as typed
@@ -33,11 +34,12 @@ from symopt.types import (
     Remainder,
     constant,
     depends_on,
+    flat_place,
     index,
 )
 
-Mistake = Literal["index", "order", "divisor"]
-MISTAKES: tuple[Mistake, ...] = ("index", "order", "divisor")
+Mistake = Literal["index", "order", "divisor", "cases"]
+MISTAKES: tuple[Mistake, ...] = ("index", "order", "divisor", "cases")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Check:
     loops: tuple[Range, ...]
     left: Integer
     right: Integer
-    relation: Literal["outside", "not before", "not after", "zero"]
+    relation: Literal["outside", "not before", "not after", "zero", "same"]
 
     @property
     def depth(self) -> int:
@@ -92,6 +94,8 @@ class Check:
                 return less_equal(left, right)
             case "zero":
                 return equal(left, Constant(0.0))
+            case "same":
+                return equal(left, right)
 
 
 def check_kernels(stages: Stages, fixed: Fixed, options: Options) -> tuple[Kernel, ...]:
@@ -100,7 +104,14 @@ def check_kernels(stages: Stages, fixed: Fixed, options: Options) -> tuple[Kerne
     Their outputs are among `MISTAKES`.
     """
     program = stages.task.program
-    found = dict.fromkeys([*_entries(program), *_places(program, fixed), *_order(stages.program)])
+    found = dict.fromkeys(
+        [
+            *_entries(program),
+            *_places(program, fixed),
+            *_order(stages.program),
+            *_cases(program),
+        ]
+    )
     depths = sorted({check.depth for check in found})
     return tuple(
         _kernel(program, [check for check in found if check.depth == depth], fixed, options)
@@ -162,6 +173,19 @@ def _order(program: typed.Program) -> Iterator[Check]:
         for one in definition.earlier:
             relation = "not after" if one.backward else "not before"
             yield Check("order", one.loops, one.place, one.step, relation)
+
+
+def _cases(program: Program) -> Iterator[Check]:
+    """No two cases of a definition write the same element."""
+    for one, other in uncertain_cases(program):
+        names = {loop.index: index(f"{loop.index}.other") for loop in other.loops}
+        loops = tuple(
+            Range(f"{loop.index}.other", *(e.substitute(names) for e in (loop.lower, loop.upper)))
+            for loop in other.loops
+        )
+        shape = program.tensors[one.target].shape
+        left, right = flat_place(one.map, shape), flat_place(other.map, shape).substitute(names)
+        yield Check("cases", one.loops + loops, left, right, "same")
 
 
 def _integers(statement: Statement) -> Iterator[tuple[Integer, tuple[Range, ...]]]:

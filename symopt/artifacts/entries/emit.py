@@ -21,7 +21,12 @@ from symopt.native.text import Value, double_text
 from symopt.typed.packing import positions_name
 from symopt.typed.program import Param
 
-_OF_MISTAKE = {"index": Status.INDEX, "order": Status.ORDER, "divisor": Status.DIVISOR}
+_OF_MISTAKE = {
+    "index": Status.INDEX,
+    "order": Status.ORDER,
+    "divisor": Status.DIVISOR,
+    "cases": Status.CASES,
+}
 _ALIGNMENT = 64
 _OF_SUPPORT = {
     f"@llvm.{name}.i64": f"declare i64 @llvm.{name}.i64(i64, i64)" for name in ("smax", "smin")

@@ -20,6 +20,7 @@ class Status(IntEnum):
     OVERLAP = 8
     NONFINITE = 9
     PROCESSOR = 10
+    CASES = 11
 
 
 MESSAGES: Mapping[Status, str] = {
@@ -34,4 +35,5 @@ MESSAGES: Mapping[Status, str] = {
     Status.OVERLAP: "a result overlaps another one, or what it is computed from",
     Status.NONFINITE: "a result is nan or infinite",
     Status.PROCESSOR: "this processor lacks what the code was compiled for",
+    Status.CASES: "two cases of a definition write the same element",
 }

@@ -246,6 +246,14 @@ def test_places_that_only_data_can_tell(mixed: Compiled, tmp_path: Path) -> None
 
 COMPUTED = "data x[n], k[n] in n\nparam a init 1\nminimize sum(a * x[k[i] + 1] for i)\n"
 DIVIDED = "dim q\ndata x[n]\nparam a init 1\nminimize sum(a * x[i // q] for i in range(n))\n"
+ENDS = """
+data x[n]
+param a init 1
+d[0] = a
+d[i] = x[i] for i in range(1, n-1)
+d[n-1] = 2 * a
+minimize sum(d)
+"""
 TREE = """
 data parent[m] in m, x[m]
 param a init 1
@@ -262,8 +270,9 @@ minimize sumsq(h)
         (DIVIDED, {"x": np.ones(4), "q": 2}, {"q": 0}, Status.DIVISOR),
         (TREE, {"x": np.ones(4), "parent": [0, 0, 1, 1]}, {"parent": [0, 0, 2, 1]}, Status.ORDER),
         (TREE, {"x": np.ones(4), "parent": [0, 0, 1, 1]}, {"m": 0}, Status.INDEX),
+        (ENDS, {"x": np.ones(4)}, {"n": 1}, Status.CASES),
     ],
-    ids=["computed place", "divisor", "order", "first of nothing"],
+    ids=["computed place", "divisor", "order", "first of nothing", "cases"],
 )
 def test_other_checks(
     text: str, good: dict[str, Any], bad: dict[str, Any], status: Status, tmp_path: Path
