@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -24,6 +24,8 @@ class IntegerEmitter:
     indices: dict[str, Value] = field(default_factory=dict)
     fixed: dict[str, Integer] = field(default_factory=dict)  # indices of unrolled loops
     entries: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # arrays compiled in
+    # The entries of all lanes at once, where they lie one after another.
+    in_a_row: Callable[[str, tuple[Integer, ...]], Value | None] = lambda tensor, places: None
 
     def closed(self, value: Integer) -> Integer:
         """The polynomial with what is known now as numbers."""
@@ -81,6 +83,9 @@ class IntegerEmitter:
 
     def _entry(self, tensor: str, places: tuple[Integer, ...]) -> Value:
         text = self.text
+        block = self.in_a_row(tensor, places)
+        if block is not None:
+            return block
         position = self.flat(places, self.shapes[tensor])
         if not position.wide:
             return text.load(

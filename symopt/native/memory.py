@@ -43,7 +43,9 @@ class Memory:
         shapes = {name: buffer.shape for name, buffer in self.kernel.buffers.items()}
         self.bases = dict(self.arguments)
         entries = self.kernel.entries
-        self.integers = IntegerEmitter(self.text, dims, self.bases, shapes, entries=entries)
+        self.integers = IntegerEmitter(
+            self.text, dims, self.bases, shapes, entries=entries, in_a_row=self._integers_in_a_row
+        )
 
     def open_registers(self) -> None:
         """Slots for buffers of one number and for small arrays; what is given is loaded at once."""
@@ -236,17 +238,33 @@ class Memory:
         for number, value in self.known.numbered(name):
             self._store(buffer, constant(number), value)
 
+    def _integers_in_a_row(self, name: str, places: tuple[Integer, ...]) -> Value | None:
+        """The entries of an integer array that belong to the samples at hand, one to each."""
+        buffer = self.kernel.buffers[name]
+        position = self.integers.closed(flat_place(places, buffer.shape))
+        block = self._block(buffer, position)
+        if block is None or not self.integers.indices[SAMPLE].wide:  # at one sample of the block
+            return None
+        known = self.known.get(name, position)
+        if known is None:
+            known = self._load_block(buffer, block)
+            self.known.put(name, position, known)
+        return known
+
+    def _load_block(self, buffer: Buffer, rest: Integer) -> Value:
+        """What lies in a row for the samples at hand; lanes beyond the end read the last again."""
+        assert self.mask is not None
+        text, kind = self.text, self.kind(buffer)
+        address = self.address(buffer, self.integers.emit(rest + index(_LAST)))
+        last = text.load(address, kind, False)
+        pointer = self.address(buffer, self.integers.emit(rest + index(_BLOCK)))
+        return text.load_block(pointer, kind, self.mask, last)
+
     def _load(self, buffer: Buffer, position: Integer) -> Value:
         text = self.text
         block = self._block(buffer, position)
         if block is not None:
-            # Lanes beyond the end read the last sample once more.
-            assert self.mask is not None
-            kind = self.kind(buffer)
-            address = self.address(buffer, self.integers.emit(block + index(_LAST)))
-            last = text.load(address, kind, False)
-            pointer = self.address(buffer, self.integers.emit(block + index(_BLOCK)))
-            return text.load_block(pointer, kind, self.mask, last)
+            return self._load_block(buffer, block)
         where, kind = self.integers.emit(position), self.slot_kind(buffer)
         if not where.wide or text.lanes == 1:
             value = text.load(self.address(buffer, where), kind, buffer.by_lane)
