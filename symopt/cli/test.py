@@ -60,7 +60,10 @@ def command(
 
     Values, gradients, Hessians, Jacobians, Gauss-Newton matrices and their products are compared
     with complex steps, dual numbers, central differences and the NumPy evaluator, at the start (or
-    where --param says) and at random points around it. Data that is not given is random.
+    where --param says) and at random points around it. That is with the data, sizes and parameters
+    of the options, and random data for the rest; without any options, with a few samples of the
+    data that the program names or that lies beside it, and few hidden units: the rules are the
+    same for few as for many. Lines that say what to `expect` are held against all of that data.
 
     Exits with 1 when something is wrong; the definition and the read whose derivative is wrong are
     named.
@@ -70,19 +73,22 @@ def command(
     model = load_program(file)
     rng = np.random.default_rng(seed)
     given, sizes = _given(model, data), parse_sizes(model, dims)
-    problem = _problem(model, given, sizes, dtype, rng)
+    if data or params or dims or dtype != "float64":
+        problem, which = _problem(model, given, sizes, dtype, rng), ""
+    else:
+        problem, which = _small(model, given, rng)
     start = place_start(model, problem, params)
     places = _places(problem, start, rng, points)
     names = [name.strip() for name in functions.split(",")] if functions else None
     with refusing(DataError):
         reports = [problem.check(p, functions=names, seed=seed + k) for k, p in enumerate(places)]
-    outcomes = _expected(problem, given, sizes)
+    outcomes = _expected(model, given, sizes, dtype)
     if json_path is not None:
         from symopt.cli.result_file import write_json
 
         write_json(json_path, _document(file, problem, seed, reports, outcomes))
     if json_path != "-":
-        _print(problem, reports, verbose)
+        _print(problem, which, reports, verbose)
         _print_outcomes(outcomes)
     if not all(one.ok for one in (*reports, *outcomes)):
         raise SystemExit(NEGATIVE)
@@ -112,11 +118,18 @@ def _problem(
         return random_problem(model, given, sizes, rng, dtype)
 
 
+def _small(model: Model, given: Mapping[str, Any], rng: Generator) -> tuple[Problem, str]:
+    """The program with little of its own data, and what data that is."""
+    from symopt.certify.small import small_problem
+
+    with refusing(DataError, ShapeError):
+        return small_problem(model, given, rng)
+
+
 def _expected(
-    problem: Problem, given: Mapping[str, Any], sizes: Mapping[str, int]
+    model: Model, given: Mapping[str, Any], sizes: Mapping[str, int], dtype: Precision
 ) -> tuple[Outcome, ...]:
     """What became of the `expect` lines; all of them fail where there is no data for them."""
-    model = problem.model
     if not model.expectations:
         return ()
     from symopt.data_files import explain_missing, without_data
@@ -125,7 +138,9 @@ def _expected(
     missing = without_data(model.data, given)
     unknown = [name for name in model.open_dims if name not in sizes]
     if not missing and not unknown:
-        return evaluate_expectations(problem)
+        options: dict[str, Any] = {} if dtype == "float64" else {"dtype": dtype}
+        with refusing(DataError, ShapeError):
+            return evaluate_expectations(model.bind({**given, **sizes}, **options))
     why, fix = f"the size of {', '.join(unknown)} is not known", "give it with --dim"
     if missing:
         why, fix = explain_missing(model.stages.source, missing)
@@ -153,7 +168,7 @@ def _nowhere_finite(why: str | None) -> Diagnostic:
     )
 
 
-def _print(problem: Problem, reports: Sequence[Report], verbose: bool) -> None:
+def _print(problem: Problem, which: str, reports: Sequence[Report], verbose: bool) -> None:
     """The worst of each comparison over all points, or every point; then what failed."""
     from rich.text import Text
 
@@ -161,7 +176,8 @@ def _print(problem: Problem, reports: Sequence[Report], verbose: bool) -> None:
 
     console = open_console()
     dims = ", ".join(f"{name} = {size}" for name, size in problem.dims.items())
-    console.print(Text(f"{problem.n} parameters{f', {dims}' if dims else ''}", style="bold"))
+    facts = [f"{problem.n} parameters", *([dims] if dims else []), *([which] if which else [])]
+    console.print(Text(", ".join(facts), style="bold"))
     if verbose:
         for number, report in enumerate(reports):
             console.print(Text(f"point {number + 1}", style="bold"))
