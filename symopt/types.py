@@ -189,17 +189,7 @@ class Integer:
         return total
 
     def __str__(self) -> str:
-        if not self.terms:
-            return "0"
-        text = ""
-        for monomial, coefficient in self.terms:
-            factors = [atom_text(item) for item in monomial]
-            if abs(coefficient) != 1 or not factors:
-                factors.insert(0, str(abs(coefficient)))
-            sign = "-" if coefficient < 0 else "+"
-            body = "*".join(factors)
-            text += f" {sign} {body}" if text else (f"-{body}" if sign == "-" else body)
-        return text
+        return polynomial_text(self, atom_text, "*")
 
 
 class _Mentioned(NamedTuple):
@@ -287,6 +277,19 @@ def _clamped(value: Integer, extent: Integer) -> Integer:
     if value.value is not None and extent.value is not None:
         return constant(max(0, min(value.value, extent.value - 1)))
     return atom(Clamp(value, extent))
+
+
+def polynomial_text(value: Integer, factor: Callable[[Atom], str], times: str) -> str:
+    """The sum of products as text, from the text of each atom."""
+    text = ""
+    for monomial, coefficient in value.terms:
+        factors = [factor(item) for item in monomial]
+        if abs(coefficient) != 1 or not factors:
+            factors.insert(0, str(abs(coefficient)))
+        sign = "-" if coefficient < 0 else "+"
+        body = times.join(factors)
+        text += f" {sign} {body}" if text else (f"-{body}" if sign == "-" else body)
+    return text or "0"
 
 
 def atom_text(item: Atom) -> str:

@@ -102,7 +102,7 @@ def _draw(
     model: Model, given: Mapping[str, Any], dims: Mapping[str, int], rng: Generator, attempt: int
 ) -> dict[str, Array]:
     """An array for all data that needs one and is not given."""
-    offsets = _offsets(model)
+    rising = offsets(model)
     found: dict[str, Array] = {}
     for number, data in enumerate(model.data.values()):
         if data.name in given or data.default is not None:
@@ -110,7 +110,7 @@ def _draw(
         shape = tuple(max(int(evaluate(size, dims, {}, {})), 0) for size in data.shape)
         if data.index_of is not None:
             below = max(int(evaluate(data.index_of, dims, {}, {})), 1)
-            found[data.name] = _indices(rng, shape, below, data.name in offsets, attempt)
+            found[data.name] = _indices(rng, shape, below, data.name in rising, attempt)
         else:
             kind = attempt if attempt < _KINDS else int(rng.integers(_KINDS)) + number
             found[data.name] = _reals(rng, shape, kind % _KINDS)
@@ -153,7 +153,7 @@ def _indices(
             return drawn
 
 
-def _offsets(model: Model) -> set[str]:
+def offsets(model: Model) -> set[str]:
     """The integer data that bounds of ranges are read from."""
     return {
         item.tensor

@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from symopt.artifacts.generated.recipes import SAMPLES, draw_text, sizes_at
 from symopt.artifacts.oracle.comparing import allowed
 from symopt.diagnostics import DataError, SymoptError
-from symopt.statements.evaluate import points
-from symopt.statements.program import Program
-from symopt.types import evaluate, interval
+from symopt.types import interval
 
 if TYPE_CHECKING:
     from symopt.model import Model
@@ -104,7 +102,7 @@ def find_data(
             except (ZeroDivisionError, np.linalg.LinAlgError):
                 break
             if places:
-                return _measured(Found(last, places, plan, spread), model, space, sample)
+                return _measured(Found(last, places, plan, spread), space, sample)
     return Found(last, (), plan, reason=refusal)
 
 
@@ -174,7 +172,7 @@ def _ratio(wanted: Array, found: Array, scale: float) -> float:
     return worst if np.isfinite(worst) else np.inf
 
 
-def _measured(found: Found, model: Model, space: Namespace, sample: str | None) -> Found:
+def _measured(found: Found, space: Namespace, sample: str | None) -> Found:
     """With the best width, the tolerances that this leaves, and the odd sizes."""
     cases = [space["Case"](place.samples, place.seed) for place in found.places]
     doubts = {_WIDTHS[0]: max(_doubt(space, case, _WIDTHS[0]) for case in cases)}
@@ -190,7 +188,7 @@ def _measured(found: Found, model: Model, space: Namespace, sample: str | None) 
         doubts[width] = max(doubts[width], doubt)
     if sample is not None:
         for samples in (size for size in ODD_SIZES if size != found.plan.samples):
-            place, doubt = _odd(model, space, samples, width)
+            place, doubt = _odd(space, samples, width)
             places.append(place)
             doubts[width] = max(doubts[width], doubt)
     first = max(1e-10, 30 * rounding * 2.0**-53)
@@ -221,17 +219,13 @@ def _anywhere(space: Namespace, plan: Plan) -> Iterator[tuple[Place, float]]:
             return
 
 
-def _odd(model: Model, space: Namespace, samples: int, width: float) -> tuple[Place, float]:
+def _odd(space: Namespace, samples: int, width: float) -> tuple[Place, float]:
     """The case of a number of samples, and the doubt of differences there."""
     number = "1 sample" if samples == 1 else f"{samples} samples"
     reason = ""
     for seed in range(1, 7):
         try:
             case = space["Case"](samples, seed)
-            twice = _written_twice(model.stages.task.program, case.data)
-            if twice is not None:
-                reason = f"two cases define the same element of `{twice}`"
-                break
             if not _finite(space, case):
                 reason = "the objective or a derivative is not finite"
                 continue
@@ -246,23 +240,6 @@ def _odd(model: Model, space: Namespace, samples: int, width: float) -> tuple[Pl
             return Place(number, samples, seed), doubt
         reason = "no smooth point was found"
     return Place(number, samples, 0, reason), 0.0
-
-
-def _written_twice(program: Program, data: Mapping[str, Any]) -> str | None:
-    """A tensor some of whose elements two cases define, which only some sizes bring about."""
-    written: dict[str, list[Array]] = {}
-    for statement in program.statements:
-        if statement.reduction == "=":
-            indices, total = points(statement.loops, data, data)
-            parts = (evaluate(part, data, indices, data) for part in statement.map)
-            place = np.array([np.broadcast_to(part, total) for part in parts], dtype=int)
-            place = place.reshape(len(statement.map), total)
-            written.setdefault(statement.target, []).append(place)
-    for name, places in written.items():
-        together = np.concatenate(places, axis=1)
-        if len(places) > 1 and np.unique(together, axis=1).shape[1] < together.shape[1]:
-            return name
-    return None
 
 
 def _rounding(space: Namespace, case: Any) -> float:

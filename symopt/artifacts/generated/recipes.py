@@ -9,8 +9,9 @@ import numpy as np
 
 from symopt.artifacts.oracle.source import quoted
 from symopt.artifacts.oracle.text import Names, integer_text, tuple_text
+from symopt.certify.draws import offsets
 from symopt.typed import program as typed
-from symopt.types import Entry, dim, interval
+from symopt.types import dim, interval
 
 if TYPE_CHECKING:
     from symopt.model import Model
@@ -43,7 +44,7 @@ def draw_text(model: Model, sizes: Mapping[str, int], sample: str | None, attemp
         lines.append(f"    {left} = {', '.join(map(str, values.values()))}")
     listed = ", ".join(f"{quoted(name)}: {names.tensor(name)}" for name in model.dims)
     lines.append(f"    return {{{listed}}}, {{")
-    risen = _offsets(model)
+    risen = offsets(model)
     for number, data in enumerate(d for d in model.data.values() if d.default is None):
         kind = attempt if attempt < len(_REALS) else int(rng.integers(len(_REALS))) + number
         recipe = _recipe(data, names, kind, attempt, data.name in risen)
@@ -107,15 +108,3 @@ def _grown(model: Model, values: Mapping[str, int], sizes: Mapping[str, int]) ->
                     if extent == dim(name) and needed > max(values[name], found.get(name, 0)):
                         found[name] = needed
     return found
-
-
-def _offsets(model: Model) -> set[str]:
-    """The integer data that bounds of ranges are read from."""
-    return {
-        item.tensor
-        for statement in model.stages.task.program.statements
-        for loop in statement.loops
-        for edge in (loop.lower, loop.upper)
-        for item in edge.atoms()
-        if isinstance(item, Entry)
-    }

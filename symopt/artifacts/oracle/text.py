@@ -16,7 +16,17 @@ from symopt.artifacts.oracle.parts import INFIX, PLAIN, part_names, text_name
 from symopt.primitives.record import Constant, Primitive
 from symopt.primitives.robust import ROBUST_LOSSES
 from symopt.statements.expression import operands
-from symopt.types import Atom, Clamp, Dim, Entry, Index, Integer, Quotient, Remainder
+from symopt.types import (
+    Atom,
+    Clamp,
+    Dim,
+    Entry,
+    Index,
+    Integer,
+    Quotient,
+    Remainder,
+    polynomial_text,
+)
 
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(5)  # what binds tighter
 _TAKEN = {
@@ -76,14 +86,7 @@ def integer_text(value: Integer, names: Names, level: int = _SUM) -> str:
     """A size or an index as a Python expression, in parentheses where the level asks for them."""
     if not value.terms:
         return "0"
-    text = ""
-    for monomial, coefficient in value.terms:
-        factors = [_atom_text(item, names) for item in monomial]
-        if abs(coefficient) != 1 or not factors:
-            factors.insert(0, str(abs(coefficient)))
-        sign = "-" if coefficient < 0 else "+"
-        body = " * ".join(factors)
-        text += f" {sign} {body}" if text else (f"-{body}" if sign == "-" else body)
+    text = polynomial_text(value, lambda item: _atom_text(item, names), " * ")
     (monomial, coefficient), *others = value.terms
     own = _ATOM if coefficient >= 0 and len(monomial) + (abs(coefficient) != 1) <= 1 else _PRODUCT
     own = _SUM if others else own

@@ -6,7 +6,18 @@ from typing import assert_never
 
 from symopt.artifacts.python.text import text
 from symopt.bind_errors import as_written
-from symopt.types import Atom, Clamp, Dim, Entry, Index, Integer, Quotient, Remainder, atom_text
+from symopt.types import (
+    Atom,
+    Clamp,
+    Dim,
+    Entry,
+    Index,
+    Integer,
+    Quotient,
+    Remainder,
+    atom_text,
+    polynomial_text,
+)
 
 
 def computed(value: Integer) -> str:
@@ -16,14 +27,7 @@ def computed(value: Integer) -> str:
 
 def expression(value: Integer) -> str:
     """The value, from the same."""
-    found = ""
-    for monomial, coefficient in value.terms:
-        factors = [_factor(item) for item in monomial]
-        if abs(coefficient) != 1 or not factors:
-            factors.insert(0, str(abs(coefficient)))
-        sign, body = "-" if coefficient < 0 else "+", " * ".join(factors)
-        found += f" {sign} {body}" if found else (f"-{body}" if sign == "-" else body)
-    return found or "0"
+    return polynomial_text(value, _factor, " * ")
 
 
 def _factor(item: Atom) -> str:
