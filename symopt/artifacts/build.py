@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symopt.artifacts.entries.checks import check_kernels
-from symopt.artifacts.entries.emit import Variant, check_name, emit_entries, kernel_symbol
+from symopt.artifacts.entries.emit import emit_entries
+from symopt.artifacts.entries.running import Variant, check_name, kernel_symbol
 from symopt.artifacts.interface import (
     Entry,
     Field,

@@ -21,7 +21,8 @@ import pytest
 
 import symopt
 from symopt.artifacts.build import generate_code, interface_of
-from symopt.artifacts.entries.emit import Variant, emit_entries, kernel_symbol
+from symopt.artifacts.entries.emit import emit_entries
+from symopt.artifacts.entries.running import Variant, kernel_symbol
 from symopt.artifacts.entries.status import Status
 from symopt.artifacts.header import header
 from symopt.native.jit import compile_ir

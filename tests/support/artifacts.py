@@ -12,7 +12,7 @@ import numpy as np
 
 import symopt
 from symopt.artifacts.build import Code, generate_code, interface_of
-from symopt.artifacts.entries.emit import Status
+from symopt.artifacts.entries.status import Status
 from symopt.artifacts.interface import Entry, Interface, in_numbers
 from symopt.artifacts.link import link
 from symopt.native.targets import Target, host_target

@@ -137,6 +137,14 @@ class Body:
     def is_empty(self, shape: Shape) -> Value:
         return self.text.compare("icmp eq", self.extent(shape), self.text.integer(0))
 
+    def is_missing(self, pointer: str, *shapes: Shape) -> Value:
+        """Whether a pointer is null, although what it points to has elements."""
+        missing = self.is_null(pointer)
+        if not any(map(self.may_be_empty, shapes)):
+            return missing
+        filled = self.text.compare("icmp sgt", self.total(shapes), self.text.integer(0))
+        return self.text.operate("and", missing, filled)
+
     def sum(self, a: Value, b: Value) -> Value:
         if "0" in (a.text, b.text):
             return b if a.text == "0" else a

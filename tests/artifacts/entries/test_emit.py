@@ -16,7 +16,7 @@ import pytest
 
 import symopt
 from symopt.artifacts.build import default_functions
-from symopt.artifacts.entries.emit import Status
+from symopt.artifacts.entries.status import Status
 from symopt.problem import Problem
 from tests.oracles.test_every_program import MAKERS
 from tests.support.artifacts import Compiled, Record, compile_problem
