@@ -1,4 +1,4 @@
-"""Data files: CSV, TSV, NPY, NPZ and JSON to named arrays, every fault with its place."""
+"""Data files: CSV, TSV, NPY, NPZ, JSON and Parquet to named arrays, every fault with its place."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 from zipfile import BadZipFile
@@ -338,6 +339,28 @@ def _json_array(path: str, name: str, value: Any) -> Column:
         return Column(name, np.empty(0), Diagnostic(Kind.DATA, "ragged-row", message), False)
 
 
+def _read_parquet(path: str) -> tuple[Column, ...]:
+    """The columns of a table; entries that are missing are nan."""
+    try:
+        # An extra: it is not there where types are checked.
+        pyarrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
+    except ImportError:
+        raise data_error(
+            "missing-package",
+            f"'{path}' is a Parquet file, and pyarrow, which reads these, is not installed",
+            help="pip install 'symopt[parquet]', or save the data as CSV or NPZ",
+        ) from None
+    try:
+        with open(path, "rb") as file:
+            table = parquet.read_table(file)
+    except pyarrow.ArrowException as error:
+        reason = str(error).partition("\n")[0]
+        raise data_error("unreadable-file", f"'{path}' holds no Parquet table: {reason}") from None
+    columns = ((name, table.column(name)) for name in dict.fromkeys(table.column_names))
+    return tuple(_named_array(path, name, column.to_numpy()) for name, column in columns)
+
+
 def _named_array(path: str, name: str, values: Array) -> Column:
     if values.dtype.kind in "biuf":
         return Column(name, values)
@@ -364,6 +387,7 @@ _READERS = {
     ".npy": _read_numpy,
     ".npz": _read_numpy,
     ".json": _read_json,
+    ".parquet": _read_parquet,
 }
 
 SUFFIXES = tuple(_READERS)

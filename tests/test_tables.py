@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -191,3 +192,26 @@ def test_faults_of_json(write):
     table = read_table(write('{"x": [[1, 2], [3]], "y": ["a"]}', "g.json"))
     assert [column.fault is not None for column in table.columns] == [True, True]
     assert refusal(write("", "h.json")).code == "empty-file"
+
+
+def test_columns_of_parquet(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="Parquet is read by pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "points.parquet"
+    columns = {"x": [1.5, 2.5, None], "k": [1, 2, 3], "label": ["a", "b", "c"]}
+    parquet.write_table(pyarrow.table(columns), path)
+    x, k, label = read_table(str(path)).columns
+    np.testing.assert_array_equal(x.values, [1.5, 2.5, np.nan])
+    np.testing.assert_array_equal(k.values, [1, 2, 3])
+    assert label.fault is not None
+    path.write_bytes(b"no table")
+    with pytest.raises(DataError, match="holds no Parquet table"):
+        read_table(str(path))
+
+
+def test_parquet_without_its_reader(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "points.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match=r"pyarrow, which reads these, is not installed"):
+        read_table(str(tmp_path / "points.parquet"))

@@ -101,8 +101,8 @@ def binding_options(command: F) -> F:
             "--data",
             multiple=True,
             metavar="[NAME=]FILE[:COLUMN,...]",
-            help="Data file (CSV, TSV, NPY, NPZ, JSON), matched by column names; or the file, the "
-            "columns or the number for one data name.",
+            help="Data file (CSV, TSV, NPY, NPZ, JSON, Parquet), matched by column names; or the "
+            "file, the columns or the number for one data name.",
         ),
     ):
         command = option(command)
