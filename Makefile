@@ -20,6 +20,8 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pytest -q -s tests/benchmarks
 	$(BIN)/python -m tests.benchmarks.gradbench --times
+	$(BIN)/python -m tests.benchmarks.embedding
+	$(BIN)/python -m tests.benchmarks.artifacts
 
 # Run after a change of grammar/symopt.lark: parse tables made beforehand save a tenth of a second.
 grammar: $(STAMP)
