@@ -82,13 +82,21 @@ def bind(
     report.stop_if_errors()
     dims = _dims(program, arrays, sizes, report)
     report.stop_if_errors()
+    _check_indices(program, arrays, dims, report)
     arrays |= _defaults(program, setup, arrays, dims)
     arrays |= _positions(program, dims, report)
+    _check_indices(program, arrays, dims, report)
+    return Bound(dims, {n: _rounded(a, precision) for n, a in arrays.items()}, precision)
+
+
+def _check_indices(
+    program: typed.Program, arrays: dict[str, Array], dims: Mapping[str, int], report: Report
+) -> None:
+    """Make integers of the indices among the arrays, or raise what is wrong with them."""
     for data in program.data.values():
-        if data.index_of is not None:
+        if data.index_of is not None and data.name in arrays:
             arrays[data.name] = indices(data, arrays[data.name], dims, report)
     report.stop_if_errors()
-    return Bound(dims, {n: _rounded(a, precision) for n, a in arrays.items()}, precision)
 
 
 def numbers(data: typed.Data, value: object, report: Report, dtype: np.dtype[Any]) -> Array | None:
@@ -262,9 +270,10 @@ def _positions(
 def setup_values(
     setup: Program, names: tuple[str, ...], dims: Mapping[str, int], given: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Values of setup definitions: defaults, starts and bounds."""
+    """Values of setup definitions: defaults, starts and bounds; reads outside are errors."""
     program = drop_dead(Program(setup.statements, setup.tensors, names))
     needed = {name: in_double(a) for name, a in given.items() if name in program.tensors}
+    check_reads(program, Bound(dims, needed))
     tensors = evaluate_statements(program, dims, needed).tensors
     return {name: tensors[name] for name in names}
 

@@ -7,6 +7,7 @@ program; for one without a file, in the current directory.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -56,7 +57,20 @@ def read_all(data: Mapping[str, Data], source: Source, given: Mapping[str, Any])
 
 def file_beside(source: Source) -> str | None:
     """The data file that has the name of the program, if there is one."""
-    return next((name for name in places_beside(source) if os.path.isfile(name)), None)
+    places = (name for name in places_beside(source) if os.path.isfile(name))
+    return next((name for name in places if not is_manifest(name)), None)
+
+
+def is_manifest(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is the description that `symopt compile` writes of what it has compiled."""
+    if os.path.splitext(path)[1] != ".json":
+        return False
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"format", "sha256", "functions"} <= content.keys()
 
 
 def places_beside(source: Source) -> tuple[str, ...]:

@@ -185,6 +185,8 @@ def _allowed(expectation: Expectation) -> float:
 
 def _holds(expectation: Expectation, found: float, allowed: float) -> bool:
     value = expectation.value
+    if not math.isfinite(found):
+        return False
     match expectation.comparison:
         case "==":
             return abs(found - value) <= allowed

@@ -76,7 +76,10 @@ class ProgramChecks:
                 raise Skipped(f"{message}; {self._wanted}")
             raise Failed(f"{self.name}: {message}")
         for k, point in enumerate(points):
-            report = problem.check(point, functions=functions, seed=k)
+            try:
+                report = problem.check(point, functions=functions, seed=k)
+            except SymoptError as error:  # of functions that there are not
+                raise Failed(render(error.diagnostics)) from None
             if not report.ok:
                 raise Failed(f"{self.name}: wrong derivatives, found with {data}\n{report}")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from symopt.artifacts.entries.checks import check_kernels
+from symopt.artifacts.entries.checks import check_kernels, checks_of_setup
 from symopt.artifacts.entries.emit import emit_entries
-from symopt.artifacts.entries.running import Variant, check_name, kernel_symbol
+from symopt.artifacts.entries.running import Variant, kernel_symbol
 from symopt.artifacts.interface import (
     Entry,
     Field,
@@ -15,7 +15,7 @@ from symopt.artifacts.interface import (
     Operand,
     Part,
     Shape,
-    identifiers,
+    identifier,
     in_numbers,
 )
 from symopt.artifacts.python.importing import emit_import
@@ -96,6 +96,14 @@ class _Planner:
         self.precision: Precision = precision
         self.options = Options(sample=self.program.sample)
         self.fixed = self._fixed()
+        self.taken: set[str] = set()  # names of functions made of those of definitions and data
+
+    def _symbol(self, name: str) -> str:
+        """The name, or one like it that no function has, nor the workspace of one."""
+        while {name, f"{name}_workspace"} & self.taken:
+            name += "_"
+        self.taken |= {name, f"{name}_workspace"}
+        return name
 
     @property
     def program(self) -> typed.Program:
@@ -163,7 +171,7 @@ class _Planner:
         (part,) = _parts(kernel, kernel.outputs)
         number = not part.shape
         output = Operand("result", (part,), part.shape, number=number)
-        symbol = f"eval_{identifiers(self.model.definitions)[name]}"
+        symbol = self._symbol(f"eval_{identifier(name)}")
         return Entry(symbol, kernel, (self._input("p"),), (output,), f"`{name}`", of=name)
 
     def _request(self, name: str) -> Request:
@@ -243,7 +251,7 @@ class _Planner:
                 continue
             part = Part(data.default, self.stages.setup.tensors[data.default].shape)
             output = Operand("result", (part,), part.shape)
-            name = f"default_{identifiers(self.program.data)[data.name]}"
+            name = self._symbol(f"default_{identifier(data.name)}")
             yield self._setup(name, (), (output,), f"the default of `{data.name}`", lenient=True)
 
     def _filled(self, name: str, definitions: Mapping[str, str | None], fill: float) -> Operand:
@@ -266,11 +274,15 @@ class _Planner:
         lenient: bool = False,
     ) -> Entry:
         wanted = [part.tensor for one in outputs for part in one.parts if part.tensor is not None]
-        kernel = None
+        kernel, checks = None, ()
         if wanted:
             program = drop_dead(replace(self.stages.setup, outputs=tuple(wanted)))
             kernel = scheduled(program, "symopt_setup", self.options, self.fixed, self.precision)
-        return Entry(name, kernel, inputs, outputs, summary, "setup", lenient=lenient)
+            if lenient:
+                checks = checks_of_setup(program, self.fixed, self.options)
+        return Entry(
+            name, kernel, inputs, outputs, summary, "setup", lenient=lenient, checks=checks
+        )
 
 
 def _count(shape: Shape) -> Integer:
@@ -323,9 +335,7 @@ def generate_code(interface: Interface, targets: Sequence[Target]) -> Code:
     if plain.format == "elf":
         entries += "\n\n" + emit_import(interface.stem)
     module = optimized(entries, plain)
-    kernels = {one.name: one.kernel for one in interface.entries if one.kernel is not None}
-    kernels |= {check_name(number): one for number, one in enumerate(interface.checks)}
-    for name, kernel in kernels.items():
+    for name, kernel in interface.kernels.items():
         for target, variant in zip(ordered, variants, strict=True):
             symbol = kernel_symbol(interface, name, variant)
             module.link_in(_kernel_module(replace(kernel, name=symbol), target, plain))

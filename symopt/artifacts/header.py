@@ -58,7 +58,8 @@ class _Header:
             f"{stem}_n(&data) numbers:",
             *(f"  {line}" for line in self._layout()),
             "",
-            "Arrays are row-major and apart: no result may overlap another array. Every function "
+            "Arrays are row-major and apart: neither results nor workspace may overlap anything "
+            "else. Every function "
             "may be called from several threads at once, each with a workspace of its own; none "
             "allocates memory, and none but libm is called. On failure a status is returned and "
             f"nothing is written; {self.upper}_NONFINITE is said of what has been written.",
@@ -72,7 +73,7 @@ class _Header:
             for axis in param.stored_shape:
                 size = size * in_numbers(axis, self.interface.sizes)
             note = f": {param.description}" if param.description else ""
-            packed = f", the unknowns of a {param.packing} array" if param.packing else ""
+            packed = f", {_order(param.packing)}" if param.packing else ""
             where = f"p[{self._size(offset)}]"
             if param.stored_shape:
                 where += f" and on, shape {self._shape(param.stored_shape)}"
@@ -109,6 +110,8 @@ class _Header:
                 words.append(f"indices from 0, below {self._size(one.below)}")
             if one.default is not None:
                 words.append(f"null: {one.default!r}")
+            elif interface.program.data[one.name].default is not None:
+                words.append(f"has a default: {self.stem}_{self._default(one.name)} computes it")
             if one.description:
                 words.append(one.description)
             yield f"    const {kind} *{names[one.name]};{_note('; '.join(words))}"
@@ -118,6 +121,12 @@ class _Header:
         yield f"    int64_t finite;{_note(finite)}"
         yield f"}} {self.stem}_data;"
         yield ""
+
+    def _default(self, name: str) -> str:
+        """The entry that computes the default of data."""
+        definition = self.interface.program.data[name].default
+        entries = (one for one in self.interface.setups if one.lenient)
+        return next(e.name for e in entries if e.outputs[0].parts[0].tensor == definition)
 
     # ── functions ────────────────────────────────────────────────────────────────────────────
 
@@ -137,7 +146,12 @@ class _Header:
         )
         yield f"int32_t {stem}_check(const {stem}_data *data);"
         yield ""
-        yield from _comment("A status in words.")
+        yield from _comment(
+            "Which build this is: programs that were made for another one should not use it."
+        )
+        yield f"const char *{stem}_build(void);"
+        yield ""
+        yield from _comment("A status, or minus a status, in words.")
         yield f"const char *{stem}_message(int32_t status);"
         yield ""
 
@@ -178,6 +192,13 @@ class _Header:
         return str(
             known.replaced({Dim(name): Integer((((Dim(names[name]),), 1),)) for name in known.dims})
         )
+
+
+def _order(packing: str) -> str:
+    """How the unknowns of a packed array stand."""
+    below = "row by row below the diagonal"
+    rows = below if packing == "strict lower" else "row by row up to the diagonal"
+    return f"the unknowns of a {packing} array, {rows}"
 
 
 def _declaration(head: str, arguments: list[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ calls them: the C header, the Python module, the manifest, the generated tests.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -60,7 +61,8 @@ class Entry:
     """One exported function: a kernel, the arrays that it is called with, and words for people.
 
     Without a kernel, all of its outputs are numbers that are known. A `lenient` one may be called
-    before all data is there. One that has the value of a definition is `of` that.
+    before all data is there, and has `checks` of its own then. One that has the value of a
+    definition is `of` that.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Entry:
     kind: Literal["loss", "setup"] = "loss"
     symmetric: bool = False  # of the first output, only the lower triangle is computed
     lenient: bool = False
+    checks: tuple[Kernel, ...] = ()
     of: str | None = None
 
     @property
@@ -135,6 +138,23 @@ class Interface:
         return tuple(entry for entry in self.entries if entry.kind == "setup")
 
     @property
+    def kernels(self) -> Mapping[str, Kernel]:
+        """All kernels, by the names that they have in the module."""
+        found = {one.name: one.kernel for one in self.entries if one.kernel is not None}
+        found |= {check_name(number): one for number, one in enumerate(self.checks)}
+        for entry in self.entries:
+            found |= {check_name(k, entry.name): one for k, one in enumerate(entry.checks)}
+        return found
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this interface from others: a library and its Python module have the same."""
+        fields = [(one.name, str(one.shape), str(one.below)) for one in self.fields]
+        entries = [(one.name, str(one.inputs), str(one.outputs)) for one in self.entries]
+        facts = (self.stem, self.precision, sorted(self.sizes.items()), fields, entries)
+        return hashlib.sha256(repr((*facts, self.program.source.text)).encode()).hexdigest()[:16]
+
+    @property
     def real(self) -> str:
         """The C type of real numbers in arrays."""
         return "double" if self.precision == "float64" else "float"
@@ -144,6 +164,11 @@ class Interface:
         """What sizes and data are called in C, by their names in the program."""
         names = (*self.open_dims, *(field.name for field in self.fields))
         return identifiers(names, taken=("checked", "finite"))
+
+
+def check_name(number: int, entry: str = "") -> str:
+    """What the kernel of some checks is called, of an entry or of all."""
+    return f"{entry}_check{number}" if entry else f"check{number}"
 
 
 def product(shape: Iterable[Integer]) -> Integer:
@@ -172,7 +197,7 @@ _RESERVED = frozenset(
     restrict return short signed sizeof static static_assert static_cast struct switch template this
     thread_local throw true try typedef typeid typename typeof union unsigned using virtual void
     volatile wchar_t while xor xor_eq EOF I INFINITY NAN NULL complex errno far imaginary linux near
-    small stderr stdin stdout unix
+    small stderr stdin stdout unix CONST DELETE ERROR IN OPTIONAL OUT VOID interface
     """.split()  # noqa: SIM905 - as a list it would fill a page
 )
 

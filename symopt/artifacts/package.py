@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from symopt.artifacts.interface import Interface
 from symopt.artifacts.link import Linked, link
 from symopt.artifacts.manifest import cmake_config, manifest, pkg_config
 from symopt.artifacts.python.module import python_module
+from symopt.data_files import is_manifest
+from symopt.diagnostics import DataError, Diagnostic, Kind
 from symopt.model import Model
 from symopt.native.targets import Target
 
@@ -43,6 +45,7 @@ def write_package(
         f"{stem}.pc": pkg_config(stem, f"the loss of {Path(source.name).name}, compiled"),
         f"{stem}-config.cmake": cmake_config(stem),
     }
+    _refuse_others(folder, stem, texts)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -53,6 +56,18 @@ def write_package(
     text = manifest(interface, source, code, kinds)
     (folder / f"{stem}.json").write_text(text, encoding="utf-8")
     return Package(folder, (*written, f"{stem}.json"), code, linked)
+
+
+def _refuse_others(folder: Path, stem: str, texts: Iterable[str]) -> None:
+    """Raise a DataError where files are in the way that an earlier compilation did not write."""
+    if is_manifest(folder / f"{stem}.json"):
+        return
+    libraries = (f"{stem}.{suffix}" for suffix in ("o", "so", "dylib", "dll", "json"))
+    found = [name for name in (*texts, *libraries) if (folder / name).exists()]
+    if found:
+        message = f"`{folder}` has files that symopt compile did not write: {', '.join(found)}"
+        help = "choose another folder with -o, or another name with --name"
+        raise DataError(Diagnostic(Kind.DATA, "files-in-the-way", message, help=help))
 
 
 _KINDS = {

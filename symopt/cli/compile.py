@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +99,8 @@ def command(
     with refusing(DataError, ShapeError):
         interface = interface_of(model, stem, names, sizes, dtype)
     try:
-        package = write_package(model, interface, chosen, output)
+        with refusing(DataError):
+            package = write_package(model, interface, chosen, output)
     except OSError as error:
         reason = error.strerror or str(error)
         raise bad_input("unwritable-folder", f"cannot write to '{output}': {reason}") from None
@@ -114,7 +117,16 @@ def _stem(file: str, name: str | None) -> str:
             f"--name takes a name of C, not '{name}'",
             help=f"use letters, digits and underscores: {identifier(name)}",
         )
-    return name or identifier("loss" if file == "-" else Path(file).stem)
+    stem = name or identifier("loss" if file == "-" else Path(file).stem)
+    taken = {*sys.stdlib_module_names, *keyword.kwlist, "numpy", "pytest", "symopt"}
+    if stem in taken or stem.startswith("test_"):
+        why = "of tests" if stem.startswith("test_") else "that Python has already"
+        raise bad_input(
+            "bad-name",
+            f"the Python module would be called `{stem}`, a name {why}",
+            help=f"give it another: --name {stem.removeprefix('test_')}_loss",
+        )
+    return stem
 
 
 def _targets(text: str) -> tuple[Target, ...]:

@@ -78,7 +78,11 @@ def command(
     else:
         problem, which = _small(model, given, rng)
     start = place_start(model, problem, params)
-    places = _places(problem, start, rng, points)
+    try:
+        places = _places(problem, start, rng, points)
+    except Refusal:
+        _print_outcomes(_expected(model, given, sizes, dtype))
+        raise
     names = [name.strip() for name in functions.split(",")] if functions else None
     with refusing(DataError):
         reports = [problem.check(p, functions=names, seed=seed + k) for k, p in enumerate(places)]
@@ -164,7 +168,7 @@ def _nowhere_finite(why: str | None) -> Diagnostic:
         "nowhere-finite",
         "no point was found where the objective and its derivatives are finite",
         notes=(why,) if why else (),
-        help="give data with --data, and a point with --param",
+        help="give other starts, or a point with --param, and data with --data if there is none",
     )
 
 

@@ -12,6 +12,7 @@ from symopt.types import (
     Entry,
     Index,
     Integer,
+    Monomial,
     Quotient,
     Range,
     Remainder,
@@ -41,10 +42,21 @@ def _extreme(
     for monomial, coefficient in value.terms:
         product = constant(coefficient)
         up = largest == (coefficient > 0)
-        for item in monomial:
-            product = product * _extreme_atom(item, ranges, sizes, up)
+        if _grows(monomial, ranges, sizes):
+            for item in monomial:
+                product = product * _extreme_atom(item, ranges, sizes, up)
+        else:
+            product = Integer(((monomial, coefficient),))
         total = total + product
     return total
+
+
+def _grows(monomial: Monomial, ranges: Mapping[str, Range], sizes: Mapping[str, Integer]) -> bool:
+    """Whether a product is greatest where its factors are: not for i*i with i from -3 on."""
+    factors = [item for item in monomial if not isinstance(item, Dim)]
+    return len(factors) <= 1 or all(
+        nonnegative(_extreme_atom(item, ranges, sizes, False)) for item in factors
+    )
 
 
 def _extreme_atom(

@@ -130,10 +130,10 @@ def page(found: list[Outcome]) -> str:
         "",
         "Written by `python -m tests.benchmarks.artifacts`: each example through `symopt compile`,",
         "then `pytest` on what that wrote, in an environment of NumPy and pytest alone. Seconds of",
-        "processor time of whole processes, start of Python and imports included, one run each; and",
-        "of compiling one model after others in a process that has all its imports.",
+        "processor time: of whole processes, start of Python and imports included, one run each;",
+        "and, after others, of compiling one more model in a process that has all its imports.",
         "",
-        "| example | compile, s | after others | pytest, s | object, kB | passed | skipped | failed |",
+        "| example | compile, s | after others | pytest, s | kB | passed | skipped | failed |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [

@@ -146,3 +146,34 @@ def test_a_wrong_target_is_refused_before_anything_is_written(compile_line, targ
     assert message in first
     assert second.startswith("  help: ")
     assert help in second
+
+
+# ── names and files ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_files_of_others_are_not_written_over(compile_line, run, folder):
+    compile_line()
+    compile_line("--functions", "value,grad")  # its own may be
+    (folder / "other").mkdir()
+    (folder / "other" / "line.json").write_text('{"x": [1, 2]}')
+    result = run("compile", "line.sym", "-o", "other")
+    assert result.exit_code == 2
+    assert "has files that symopt compile did not write: line.json" in result.stderr
+    assert [path.name for path in (folder / "other").iterdir()] == ["line.json"]
+
+
+@pytest.mark.parametrize("name", ["numpy", "random", "class", "test_line"])
+def test_names_that_python_has_are_refused(compile_line, name):
+    result, *_ = compile_line("--name", name, expected=2)
+    assert "bad-name" in result.stderr or "name" in result.stderr
+
+
+def test_a_description_is_no_data(compile_line, folder):
+    from symopt.data_files import file_beside
+    from symopt.source import Source
+
+    compile_line()
+    path = str(folder / "built" / "line.sym")
+    assert file_beside(Source("line.sym", "", path)) is None
+    (folder / "built" / "line.json").write_text('{"x": [1, 2]}')
+    assert file_beside(Source("line.sym", "", path)) == str(folder / "built" / "line.json")

@@ -107,6 +107,8 @@ class Evaluated:
 def outcomes(text: str, module: Any) -> Iterator[tuple[str, str | None]]:
     """Every test of a file, as pytest would name it, and how it failed, if it did."""
     sys.modules[STEM] = module
+    start, end = text.index("# The compiled loss, beside"), text.index("exec_module(module)")
+    text = f"{text[:start]}import {STEM} as module{text[end + len('exec_module(module)') :]}"
     found: dict[str, Any] = {"__file__": __file__, "__name__": "generated"}
     try:
         exec(compile(text, f"test_{STEM}.py", "exec"), found)

@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
 
 from symopt.typed.ranges import greatest, inside, least, never_negative
@@ -68,3 +69,34 @@ def test_differences_of_dependent_indices() -> None:
         assert never_negative(value, RANGES) <= (min(values(value)) >= 0)
     assert not never_negative(ROW - J - 2, RANGES)
     assert not never_negative(M - 1, RANGES)
+
+
+def test_inside_is_true_for_every_point() -> None:
+    """What is proven holds, by looking at all points: also of products and of indices below 0."""
+    rng = np.random.default_rng(0)
+    proven = 0
+    for _ in range(3000):
+        n = dim("n")
+        ends = [constant(int(rng.integers(-3, 3))) for _ in range(2)]
+        ranges = {
+            name: Range(name, low, n + int(rng.integers(-1, 3)))
+            for name, low in zip("ij", ends, strict=True)
+        }
+        i, j = index("i"), index("j")
+        parts = [i, j, i * j, i * i, n * i, n, constant(1)]
+        place = constant(0)
+        for part in rng.choice(len(parts), 3):
+            place = place + parts[part] * int(rng.integers(-2, 3))
+        upper = [n * n + 3, n + 2, 3 * n * n + 9][rng.integers(3)]
+        if not inside(place, constant(0), upper, ranges, {}):
+            continue
+        proven += 1
+        for size in range(5):
+            points = [
+                range(*(evaluate(e, {"n": size}, {}, {}) for e in (loop.lower, loop.upper)))
+                for loop in ranges.values()
+            ]
+            for a, b in product(*points):
+                value = evaluate(place, {"n": size}, {"i": a, "j": b}, {})
+                assert 0 <= value < evaluate(upper, {"n": size}, {}, {}), (place, ranges)
+    assert proven > 50

@@ -178,9 +178,10 @@ class Body:
             if any(in_numbers(size, self.sizes).value is None for size in shape):
                 product = text.number(8.0 * copies)
                 for size in shape:
-                    product = text.operate("fmul", product, self._estimate(size))
-                size = text.intrinsic("llvm.fabs", product)
-                total = text.operate("fadd", total, size)
+                    # An axis without elements has room for one, and none is 0 / 0.
+                    least = text.intrinsic("llvm.maxnum", self._estimate(size), text.number(1.0))
+                    product = text.operate("fmul", product, least)
+                total = text.operate("fadd", total, product)
         return text.compare("fcmp ogt", total, text.number(_MOST_BYTES))
 
     def _estimate(self, size: Integer) -> Value:

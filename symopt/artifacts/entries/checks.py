@@ -6,13 +6,14 @@ what holds for all sizes is proven, the rest becomes kernels that run where the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import sympy
 
 from symopt.compiler import Stages
+from symopt.derive.simplify import drop_dead
 from symopt.loops.options import Options
 from symopt.loops.program import Kernel
 from symopt.loops.schedule import schedule
@@ -101,17 +102,35 @@ class Check:
 def check_kernels(stages: Stages, fixed: Fixed, options: Options) -> tuple[Kernel, ...]:
     """Kernels that count mistakes, each of which may run where those before it found none.
 
-    Their outputs are among `MISTAKES`.
+    They are of the loss and of its starts and bounds. Their outputs are among `MISTAKES`.
     """
-    program = stages.task.program
-    found = dict.fromkeys(
-        [
-            *_entries(program),
-            *_places(program, fixed),
-            *_order(stages.program),
-            *_cases(program),
-        ]
-    )
+    program, params = stages.task.program, stages.program.params.values()
+    sides = (side.definition for p in params for side in (p.lower, p.upper) if side is not None)
+    wanted = (*(p.init for p in params if p.init is not None), *sides)
+    setup = drop_dead(replace(stages.setup, outputs=wanted))
+    found = [
+        *_entries(program),
+        *_places(program, fixed),
+        *_places(setup, fixed),
+        *_order(stages.program),
+        *_cases(program),
+    ]
+    return _kernels(program, found, fixed, options)
+
+
+def checks_of_setup(program: Program, fixed: Fixed, options: Options) -> tuple[Kernel, ...]:
+    """The same for setup statements that run before all data is there."""
+    places = [part for one in program.statements for part, _ in _integers(one)]
+    used = frozenset().union(*(part.tensors for part in places))
+    given = {name: tensor for name, tensor in program.tensors.items() if name in used}
+    needed = replace(program, tensors=given)
+    return _kernels(program, [*_entries(needed), *_places(program, fixed)], fixed, options)
+
+
+def _kernels(
+    program: Program, checks: Iterable[Check], fixed: Fixed, options: Options
+) -> tuple[Kernel, ...]:
+    found = dict.fromkeys(checks)
     depths = sorted({check.depth for check in found})
     return tuple(
         _kernel(program, [check for check in found if check.depth == depth], fixed, options)

@@ -16,13 +16,12 @@ from symopt.artifacts.entries.body import Body
 from symopt.artifacts.entries.running import (
     Running,
     Variant,
-    check_name,
     is_scratch,
     kernel_symbol,
     real_text,
 )
 from symopt.artifacts.entries.status import MESSAGES, Status
-from symopt.artifacts.interface import Entry, Interface, Shape
+from symopt.artifacts.interface import Entry, Interface, Shape, check_name
 from symopt.loops.program import Kernel, Storage
 from symopt.native.entry import array_functions
 from symopt.native.text import Value
@@ -66,7 +65,7 @@ class _Module:
         functions = [self._sizes(), self._data(), self._count("n", params)]
         if interface.cut:
             functions.append(self._count("m", [*interface.cut.values()]))
-        functions += [self._message(), self._check()]
+        functions += [self._message(), self._build(), self._check()]
         for entry in interface.entries:
             functions += [self._workspace(entry), self._entry(entry)]
         return "\n\n".join([*self._shared(), *self.declarations.values(), *functions])
@@ -77,9 +76,7 @@ class _Module:
         yield _template("support.ll", real="float" if single else "double")
         if self.variants[-1].level > 1:
             yield _template("levels.ll", **_LEVEL_BITS)
-        names = [entry.name for entry in self.interface.entries if entry.kernel is not None]
-        names += [check_name(number) for number in range(len(self.interface.checks))]
-        for name in names:
+        for name in self.interface.kernels:
             for variant in self.variants:
                 yield f"declare void @{kernel_symbol(self.interface, name, variant)}(ptr)"
         for number, one in enumerate(self.interface.fields):
@@ -140,10 +137,10 @@ class _Module:
         body.leave_if(trusted, "i32 0")
         body.leave_if(Value("%lenient", "i1"), "i32 0")
         for number, kernel in enumerate(interface.checks):
-            self._run_checks(body, check_name(number), kernel)
+            self._run_checks(body, "%slots", check_name(number), kernel)
         return body.finished("i32 0")
 
-    def _run_checks(self, body: Body, name: str, kernel: Kernel) -> None:
+    def _run_checks(self, body: Body, slots: str, name: str, kernel: Kernel) -> None:
         """Run a kernel that counts mistakes; leave with the first kind that there is."""
         counts = {mistake: body.words(1) for mistake in kernel.outputs}
         addresses: list[str] = []
@@ -152,7 +149,7 @@ class _Module:
             if argument in counts:
                 addresses.append(counts[argument])
             else:
-                addresses.append(body.pointer("%slots", self._field(argument)))
+                addresses.append(body.pointer(slots, self._field(argument)))
         self._running(body).call(name, kernel, addresses)
         for mistake, count in counts.items():
             found = body.text.load(count, "double", False)
@@ -164,6 +161,7 @@ class _Module:
         body = self._exported(name, "ptr %data", "i64")
         body.pass_on("call i32 @sizes(ptr %data)", negated=True)
         body.load_dims()
+        body.fail_if(body.too_large(shapes), Status.TOO_LARGE, negated=True)
         return body.finished(f"i64 {body.total(shapes).text}")
 
     def _message(self) -> str:
@@ -175,12 +173,20 @@ class _Module:
         ]
         body = self._exported("message", "i32 %status", "ptr")
         found = f"@message{len(MESSAGES)}"
+        # Sizes that cannot be are said by minus a status.
+        minus = body.text.operate("sub", Value("0", "i32"), Value("%status", "i32"))
+        number = body.text.intrinsic("llvm.smax", Value("%status", "i32"), minus)
         for status in MESSAGES:
-            here = body.text.compare(
-                "icmp eq", Value("%status", "i32"), Value(str(int(status)), "i32")
-            )
+            here = body.text.compare("icmp eq", number, Value(str(int(status)), "i32"))
             found = body.chosen(here, f"@message{int(status)}", found)
         return "\n".join([*lines, body.finished(f"ptr {found}")])
+
+    def _build(self) -> str:
+        """`loss_build()`: which interface this is."""
+        text = self.interface.fingerprint
+        constant = f'@build.text = private constant [{len(text) + 1} x i8] c"{text}\\00"'
+        body = self._exported("build", "", "ptr")
+        return f"{constant}\n{body.finished('ptr @build.text')}"
 
     def _check(self) -> str:
         """`loss_check(data)`: all that is asked of data, whatever it says of itself."""
@@ -230,26 +236,38 @@ class _Module:
         for one in arrays:
             shapes = (part.shape for part in one.parts)
             body.fail_if(body.is_missing(f"%{one.name}", *shapes), Status.NULL)
+        self._check_first(body, entry, slots)
         self._refuse_overlaps(body, entry, slots)
         self._running(body).compute(entry, slots)
         self._refuse_nonfinite(body, entry)
         return body.finished("i32 0")
+
+    def _check_first(self, body: Body, entry: Entry, slots: str) -> None:
+        """The checks of an entry that runs before those of all data can."""
+        needed = {name for kernel in entry.checks for name in kernel.arguments}
+        for number, one in enumerate(self.interface.fields):
+            if one.name in needed:
+                missing = body.is_missing(body.pointer(slots, number), one.shape)
+                body.fail_if(missing, Status.NULL)
+        for number, kernel in enumerate(entry.checks):
+            self._run_checks(body, slots, check_name(number, entry.name), kernel)
 
     def _field(self, name: str) -> int:
         names = [one.name for one in self.interface.fields]
         return names.index(name)
 
     def _refuse_overlaps(self, body: Body, entry: Entry, slots: str) -> None:
+        """What is written, results and workspace, is apart from everything else."""
         running = self._running(body)
-        ranges = [
-            (f"%{one.name}", running.bytes_of(one)) for one in (*entry.outputs, *entry.inputs)
-        ]
+        written = [("%work", Value("%work_size", "i64"))]
+        written += [(f"%{one.name}", running.bytes_of(one)) for one in entry.outputs]
+        ranges = [*written, *((f"%{one.name}", running.bytes_of(one)) for one in entry.inputs)]
         for number, one in enumerate(self.interface.fields):
             width = 8 if one.integers else running.width
             where = body.pointer(slots, number)
             ranges.append((where, body.times(body.extent(one.shape), width)))
         found = Value("false", "i1")
-        for number, (a, a_bytes) in enumerate(ranges[: len(entry.outputs)]):
+        for number, (a, a_bytes) in enumerate(written):
             for b, b_bytes in ranges[number + 1 :]:
                 call = f"call i1 @overlap(ptr {a}, i64 {a_bytes.text}, ptr {b}, i64 {b_bytes.text})"
                 found = body.text.operate("or", found, body.text.assign(call, "i1", False))

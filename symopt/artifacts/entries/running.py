@@ -29,11 +29,6 @@ def kernel_symbol(interface: Interface, kernel: str, variant: Variant) -> str:
     return f"{interface.stem}.{kernel}.{variant.suffix}"
 
 
-def check_name(number: int) -> str:
-    """What the kernel of some checks is called."""
-    return f"check{number}"
-
-
 @dataclass(slots=True)
 class Running:
     """Instructions of one entry that run its kernel."""

@@ -95,7 +95,8 @@ class _Writer:
         body = "\n\n\n".join(blocks)
         pieces = copied(mentioned(body))
         text = "\n\n\n".join([body, _title("what all of this is written with"), pieces])
-        modules = (name for name in texts.MODULES if name == "sys" or f"{name}." in text)
+        always = ("importlib.util",)
+        modules = (name for name in texts.MODULES if name in always or f"{name}." in text)
         imports = "\n".join(f"import {module}" for module in modules)
         return f"{self._head(imports)}\n\n{text}\n"
 

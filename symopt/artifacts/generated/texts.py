@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 # What a file may import, and the pieces of `oracle/comparing.py` that its cases need.
-MODULES = ("functools", "math", "sys", "threading")
+MODULES = ("functools", "math", "importlib.util", "threading")
 USES = ("slopes", "bend", "difference", "moved", "directions_at", "offsets", "earlier")
 
 WORDS = (
@@ -26,8 +26,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import {stem} as module  # the compiled loss, beside this file'''
+# The compiled loss, beside this file: by its place, as there may be another of its name.
+spec = importlib.util.spec_from_file_location("{stem}", Path(__file__).with_name("{stem}.py"))
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)'''
 
 CASE = '''class Case:
     """The problem at a point, with directions to look along, and what the oracle says there."""

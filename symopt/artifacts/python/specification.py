@@ -30,6 +30,7 @@ def specification(interface: Interface) -> Call:
         stem=text(interface.stem),
         program=text(program.source.name),
         version=text(symopt.__version__),
+        build=text(interface.fingerprint),
         dtype=text(interface.precision),
         dims=several(_dim(dim, interface.sizes.get(dim.name)) for dim in program.dims.values()),
         data=several(_data(interface, data) for data in program.data.values()),

@@ -289,6 +289,61 @@ def test_other_checks(
     assert compiled.call("value", wrong, np.ones(1))[0] == status
 
 
+SQUARES = "dim n\nparam x[n*n+3] init 1\nminimize sum(x[i*i]^2 for i in range(-3, n))\n"
+DEFAULT = "data k[m] in n, x[n], s = x[k[0] + 2]\nparam a init 1\nminimize a * s\n"
+START = "data k[m] in n, x[n]\nparam a init sum(x[k[i] + 1] for i)\nminimize a^2\n"
+
+
+def test_a_product_of_indices_below_0_is_looked_at(tmp_path: Path) -> None:
+    """i*i is greatest where i is least."""
+    problem = bound(SQUARES, n=4)
+    compiled, _ = compile_problem(problem, problem.model, tmp_path, ["grad"], {})
+    status, (found,) = compiled.call("grad", compiled.data({"n": 4}, {}), np.ones(19))
+    assert status == Status.OK
+    np.testing.assert_array_equal(found, problem.grad(np.ones(19)))
+    refused(compiled, compiled.data({"n": 0}, {}), Status.INDEX)
+
+
+def test_starts_and_defaults_are_looked_at(tmp_path: Path) -> None:
+    x = np.arange(4.0)
+    problem = bound(DEFAULT, x=x, k=[1])
+    compiled, _ = compile_problem(problem, problem.model, tmp_path, ["value"], {}, "first")
+    sizes = {"m": 1, "n": 4}
+    status, (found,) = compiled.call("default_s", compiled.data(sizes, {"x": x, "k": [1]}))
+    assert (status, float(found)) == (Status.OK, 3.0)
+    for wrong in (3, 10**9, -1):
+        record = compiled.data(sizes, {"x": x, "k": [wrong]})
+        status, (found,) = compiled.call("default_s", record)
+        assert (status, float(found)) == (Status.INDEX, 7.0)
+    problem = bound(START, x=x, k=[0, 2])
+    compiled, record = compile_problem(problem, problem.model, tmp_path, ["value"], {}, "second")
+    status, (found,) = compiled.call("start", record)
+    assert (status, found.tolist()) == (Status.OK, [4.0])
+    record = compiled.data({"m": 2, "n": 4}, {"x": x, "k": [0, 3]})
+    status, (found,) = compiled.call("start", record)
+    assert (status, found.tolist()) == (Status.INDEX, [7.0])
+
+
+def test_counts_that_cannot_be(tmp_path: Path) -> None:
+    text = "data x[n], y[k]\nparam a init 1\nresidual r[i, j] = a * x[i] * y[j]\n"
+    problem = bound(text, x=np.ones(2), y=np.ones(3))
+    compiled, record = compile_problem(problem, problem.model, tmp_path, ["value"], {})
+    count = compiled.function("m", ctypes.c_int64)
+    assert count(record.address) == 6
+    huge = compiled.data({"n": 2**40, "k": 2**40}, {"x": np.ones(2), "y": np.ones(3)})
+    assert count(huge.address) == -Status.TOO_LARGE
+
+
+def test_names_that_only_differ_as_their_workspaces_do(tmp_path: Path) -> None:
+    text = "data x[n]\nparam a init 1\nf = a\nf_workspace = 2 * a\nminimize f * f_workspace\n"
+    problem = bound(text, x=np.ones(2))
+    names = ["value", "f", "f_workspace"]
+    compiled, record = compile_problem(problem, problem.model, tmp_path, names)
+    symbols = {one.of: one.name for one in compiled.interface.functions}
+    found = [compiled.call(symbols[name], record, np.ones(1))[1][0] for name in names[1:]]
+    assert list(map(float, found)) == [1.0, 2.0]
+
+
 def test_overlap(opened: Compiled) -> None:
     record = opened.data({"n": 20, "d": 4, "k": 3}, logistic_data(20))
     p = np.ones(15)
@@ -298,6 +353,12 @@ def test_overlap(opened: Compiled) -> None:
         assert found == Status.OVERLAP
     assert (p == 1).all()
     np.testing.assert_array_equal(record.arrays["X"], before)
+    needed = opened.workspace("hess", record)
+    room = np.full(needed // 8 + 300, 7.0)
+    pointers = [ctypes.c_void_p(a.ctypes.data) for a in (p, room[20:], room)]
+    hess = opened.function("hess")
+    assert hess(record.address, *pointers, ctypes.c_int64(needed)) == Status.OVERLAP
+    assert (room == 7.0).all()
     both = np.full(300, 7.0)
     found, _ = opened.call("gauss_newton", record, p, outputs=(both, both[100:]))
     assert found == Status.OVERLAP

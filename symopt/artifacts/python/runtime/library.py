@@ -26,11 +26,19 @@ def load_library(loss: Specification, beside: str) -> ctypes.CDLL:
     if path is None:
         raise LibraryError(str(_missing_library(loss, paths[0])))
     try:
-        return ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(path))
     except OSError as error:
         message = f"cannot load {path}: {error}"
         help = "it has to be of this kind of machine: `symopt compile --target ...`"
         raise LibraryError(str(Mistake(message, help=help))) from None
+    build = getattr(library, f"{loss.stem}_build", None)
+    if build is not None:
+        build.restype = ctypes.c_char_p
+    if build is None or build().decode() != loss.build:
+        message = f"{path} is of another build than this module"
+        help = f"keep what was compiled together: `symopt compile {loss.program}` writes both"
+        raise LibraryError(str(Mistake(message, help=help)))
+    return library
 
 
 def _missing_library(loss: Specification, path: Path) -> Mistake:

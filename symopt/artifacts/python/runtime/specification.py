@@ -133,6 +133,7 @@ class Specification:
     stem: str  # of its files, and what its functions begin with
     program: str
     version: str
+    build: str  # what the library says that it is
     dtype: Literal["float64", "float32"]
     dims: tuple[Dim, ...]
     data: tuple[Data, ...]
