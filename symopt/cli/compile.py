@@ -118,7 +118,8 @@ def _stem(file: str, name: str | None) -> str:
             help=f"use letters, digits and underscores: {identifier(name)}",
         )
     stem = name or identifier("loss" if file == "-" else Path(file).stem)
-    taken = {*sys.stdlib_module_names, *keyword.kwlist, "numpy", "pytest", "symopt"}
+    # Python's own tests are a module that nobody imports.
+    taken = {*sys.stdlib_module_names, *keyword.kwlist, "numpy", "pytest", "symopt"} - {"test"}
     if stem in taken or stem.startswith("test_"):
         why = "of tests" if stem.startswith("test_") else "that Python has already"
         raise bad_input(
