@@ -115,13 +115,18 @@ class Kernels:
 
     def check_reached(self, of: str | None, wrt: Names) -> None:
         """That derivatives are not all 0 for what they are by, where that is no accident."""
-        if (of, wrt) in self.model.reached:
-            return
-        program, task = self.model.stages.program, self.model.stages.task.by(wrt, of)
-        what = "the objective" if of is None else f"`{of}`"
-        missing = [no_slope(name, program, what) for name in unreached(task, of)]
-        if wrt is not None:  # of names asked for one expects a derivative
-            missing += [not_used(name, program, what) for name in unread(task, of)]
-        if missing:
-            raise DerivativeUnavailable(*missing)
-        self.model.reached.add((of, wrt))
+        check_reached(self.model, of, wrt)
+
+
+def check_reached(model: Model, of: str | None, wrt: Names) -> None:
+    """Raise DerivativeUnavailable where derivatives are 0 by a name, and that is no accident."""
+    if (of, wrt) in model.reached:
+        return
+    program, task = model.stages.program, model.stages.task.by(wrt, of)
+    what = "the objective" if of is None else f"`{of}`"
+    missing = [no_slope(name, program, what) for name in unreached(task, of)]
+    if wrt is not None:  # of names asked for one expects a derivative
+        missing += [not_used(name, program, what) for name in unread(task, of)]
+    if missing:
+        raise DerivativeUnavailable(*missing)
+    model.reached.add((of, wrt))

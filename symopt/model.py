@@ -90,6 +90,16 @@ class Model:
         return MappingProxyType(dict(self._stages.program.dims))
 
     @property
+    def options(self) -> Options:
+        """How its kernels are scheduled."""
+        return self._options
+
+    @property
+    def default_sizes(self) -> dict[str, int]:
+        """The sizes of the dims that have a default."""
+        return {n: dim.default for n, dim in self.dims.items() if dim.default is not None}
+
+    @property
     def open_dims(self) -> tuple[str, ...]:
         """The dims that have no default and that no data has: only a caller gives their size."""
         read_off = {n for data in self.data.values() for size in data.shape for n in size.dims}
@@ -249,7 +259,7 @@ class Model:
 
         for name in sizes.keys() - self.dims.keys():
             raise DataError(_no_dim(name, self.dims))
-        dims = {n: dim.default for n, dim in self.dims.items() if dim.default is not None} | sizes
+        dims = self.default_sizes | sizes
         fixed = self.fixed_by(dims, {})
         return explain(self, functions, fixed, Sizes(dims), _precision(dtype))
 

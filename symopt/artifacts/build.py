@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from symopt.artifacts.entries.checks import check_kernels, checks_of_setup
 from symopt.artifacts.entries.emit import emit_entries
@@ -17,18 +18,20 @@ from symopt.artifacts.interface import (
     Shape,
     identifier,
     in_numbers,
+    product,
 )
 from symopt.artifacts.python.importing import emit_import
-from symopt.call_errors import no_cut, no_slope, unknown_definition
+from symopt.binding import setup_values
+from symopt.call_errors import no_cut, unknown_definition
 from symopt.calls import SIGNATURES, Signature
 from symopt.compiler import Request, Stages, plan, scheduled
-from symopt.derive.functions import direction, unreached, weight
+from symopt.derive.functions import direction, weight
 from symopt.derive.simplify import drop_dead
-from symopt.diagnostics import DerivativeUnavailable
+from symopt.diagnostics import DataError, DerivativeUnavailable
+from symopt.kernels import check_reached
 from symopt.loops.axis import open_dims
-from symopt.loops.options import Options
 from symopt.loops.program import Kernel
-from symopt.loops.sizes import Fixed, fixed_by
+from symopt.loops.sizes import Fixed
 from symopt.model import Model
 from symopt.native.emit import emit_module
 from symopt.native.jit import effort_for, optimized
@@ -38,6 +41,9 @@ from symopt.statements.program import Program
 from symopt.typed import program as typed
 from symopt.typed.packing import Pattern, positions_name
 from symopt.types import Integer, constant
+
+if TYPE_CHECKING:
+    from llvmlite.binding import ModuleRef
 
 # Those that C callers can be given: of the rest, only the compiler knows where entries stand.
 OFFERED = tuple(
@@ -94,7 +100,7 @@ class _Planner:
     def __init__(self, model: Model, sizes: dict[str, int], precision: Precision) -> None:
         self.model, self.stages, self.sizes = model, model.stages, sizes
         self.precision: Precision = precision
-        self.options = Options(sample=self.program.sample)
+        self.options = model.options
         self.fixed = self._fixed()
         self.taken: set[str] = set()  # names of functions made of those of definitions and data
 
@@ -133,7 +139,7 @@ class _Planner:
             and (side := in_numbers(param.shape[-1], self.sizes).value) is not None
         }
         program = self.stages.task.program
-        found = fixed_by(program, self.options.sample, self.sizes, patterns)
+        found = self.model.fixed_by(self.sizes, patterns)
         # A group is taken to have several samples, as those that are worth the name have.
         groups = (tensor.name for tensor in program.tensors.values() if tensor.below is not None)
         samples = open_dims(program, self.options.sample)
@@ -146,8 +152,6 @@ class _Planner:
         names = tuple(dict.fromkeys(_ALIASES.get(name, name) for name in functions))
         for name in names:
             if name not in OFFERED and name not in self.model.definitions:
-                from symopt.diagnostics import DataError
-
                 raise DataError(unknown_definition(name, (*OFFERED, *self.model.definitions)))
         return names
 
@@ -183,9 +187,7 @@ class _Planner:
         if signature.through_cut and not task.cut:
             raise DerivativeUnavailable(no_cut())
         if signature.derivative and task.objective is not None:
-            missing = [no_slope(n, self.program, "the objective") for n in unreached(task)]
-            if missing:
-                raise DerivativeUnavailable(*missing)
+            check_reached(self.model, None, None)
 
     def _results(self, kernel: Kernel, signature: Signature) -> list[tuple[str, ...]]:
         """The kernel's outputs that make each result."""
@@ -197,8 +199,8 @@ class _Planner:
     def _axis(self, axis: str) -> Integer:
         params = self.program.params.values()
         if axis == "n":
-            return sum((_count(param.stored_shape) for param in params), constant(0))
-        return sum((_count(self._shape(name)) for name in self.stages.task.cut), constant(0))
+            return sum((product(param.stored_shape) for param in params), constant(0))
+        return sum((product(self._shape(name)) for name in self.stages.task.cut), constant(0))
 
     def _shape(self, name: str) -> Shape:
         return self.stages.task.program.tensors[name].shape
@@ -222,7 +224,7 @@ class _Planner:
 
     def _draws(self) -> Operand | None:
         parts = tuple(Part(draw.name, draw.shape) for draw in self.program.draws)
-        count = sum((_count(part.shape) for part in parts), constant(0))
+        count = sum((product(part.shape) for part in parts), constant(0))
         return Operand("draws", parts, (count,)) if parts else None
 
     def _starts(self) -> Iterable[Entry]:
@@ -285,21 +287,12 @@ class _Planner:
         )
 
 
-def _count(shape: Shape) -> Integer:
-    total = constant(1)
-    for size in shape:
-        total = total * size
-    return total
-
-
 def _parts(kernel: Kernel, outputs: Iterable[str]) -> tuple[Part, ...]:
     return tuple(Part(name, kernel.buffers[name].shape) for name in outputs)
 
 
 def _known_number(stages: Stages, definition: str) -> float | None:
     """The value of a setup definition that depends on nothing, else None."""
-    from symopt.statements.evaluate import evaluate
-
     program = drop_dead(Program(stages.setup.statements, stages.setup.tensors, (definition,)))
     reads = {read.tensor for statement in program.statements for read in statement.reads}
     written = {statement.target for statement in program.statements}
@@ -307,7 +300,7 @@ def _known_number(stages: Stages, definition: str) -> float | None:
     looped = {n for s in program.statements for loop in s.loops for n in loop.upper.dims}
     if not reads <= written or counted | looped:
         return None
-    return float(evaluate(program, {}, {}).tensors[definition])
+    return float(setup_values(stages.setup, (definition,), {}, {})[definition])
 
 
 # ── object code ──────────────────────────────────────────────────────────────────────────────────
@@ -345,7 +338,8 @@ def generate_code(interface: Interface, targets: Sequence[Target]) -> Code:
     return Code(tuple(ordered), image, str(module))
 
 
-def _kernel_module(kernel: Kernel, target: Target, plain: Target):  # noqa: ANN202
+def _kernel_module(kernel: Kernel, target: Target, plain: Target) -> ModuleRef:
+    """The code of one kernel for a target, to be linked with code for a plainer one."""
     attributes = f'"target-cpu"="{target.cpu}" "target-features"="{target.features}"'
     ir = emit_module(kernel, capabilities(target), attributes)
     module = optimized(ir, target)

@@ -10,7 +10,7 @@ import symopt
 from symopt.artifacts.entries.status import MESSAGES
 from symopt.artifacts.interface import Entry, Interface, Operand, Shape, in_numbers
 from symopt.native.targets import Target
-from symopt.types import Dim, Integer
+from symopt.types import Integer, dim
 
 
 def header(interface: Interface, source: str, targets: Sequence[Target]) -> str:
@@ -187,11 +187,8 @@ class _Header:
 
     def _size(self, size: Integer) -> str:
         """A size in the names that C has for dims."""
-        known = in_numbers(size, self.interface.sizes)
-        names = self.interface.identifiers
-        return str(
-            known.replaced({Dim(name): Integer((((Dim(names[name]),), 1),)) for name in known.dims})
-        )
+        known, names = in_numbers(size, self.interface.sizes), self.interface.identifiers
+        return str(known.with_sizes({name: dim(names[name]) for name in known.dims}))
 
 
 def _order(packing: str) -> str:

@@ -18,7 +18,7 @@ from symopt.loops.program import Kernel
 from symopt.precision import Precision
 from symopt.syntax.tree import Packing
 from symopt.typed import program as typed
-from symopt.types import Dim, Integer, constant
+from symopt.types import Integer, constant
 
 Shape = tuple[Integer, ...]
 
@@ -181,7 +181,7 @@ def product(shape: Iterable[Integer]) -> Integer:
 
 def in_numbers(size: Integer, sizes: Mapping[str, int]) -> Integer:
     """A size with the dims that are compiled in as numbers."""
-    return size.replaced({Dim(name): constant(value) for name, value in sizes.items()})
+    return size.with_sizes({name: constant(value) for name, value in sizes.items()})
 
 
 # ── names in C ───────────────────────────────────────────────────────────────────────────────────

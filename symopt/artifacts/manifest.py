@@ -9,8 +9,9 @@ from typing import Any
 
 import symopt
 from symopt.artifacts.build import Code
-from symopt.artifacts.interface import Entry, Interface, Operand, Shape, in_numbers
+from symopt.artifacts.interface import Entry, Field, Interface, Operand, Shape, in_numbers
 from symopt.source import Source
+from symopt.typed.program import Param
 
 FORMAT = 1
 
@@ -37,6 +38,26 @@ def manifest(interface: Interface, source: Source, code: Code, files: Mapping[st
             "outputs": [operand(each) for each in one.outputs],
         }
 
+    def data(one: Field) -> dict[str, Any]:
+        return {
+            "name": one.name,
+            "c_name": interface.identifiers[one.name],
+            "shape": shape(one.shape),
+            "dtype": "int64" if one.integers else interface.precision,
+            "below": None if one.below is None else shape((one.below,))[0],
+            "default": one.default,
+            "description": one.description,
+        }
+
+    def parameter(one: Param) -> dict[str, Any]:
+        return {
+            "name": one.name,
+            "shape": shape(one.shape),
+            "stored_shape": shape(one.stored_shape),
+            "packing": one.packing,
+            "description": one.description,
+        }
+
     document = {
         "format": FORMAT,
         "name": interface.stem,
@@ -48,28 +69,8 @@ def manifest(interface: Interface, source: Source, code: Code, files: Mapping[st
             name: {"size": sizes.get(name), "c_name": interface.identifiers.get(name)}
             for name in program.dims
         },
-        "data": [
-            {
-                "name": one.name,
-                "c_name": interface.identifiers[one.name],
-                "shape": shape(one.shape),
-                "dtype": "int64" if one.integers else interface.precision,
-                "below": None if one.below is None else shape((one.below,))[0],
-                "default": one.default,
-                "description": one.description,
-            }
-            for one in interface.fields
-        ],
-        "parameters": [
-            {
-                "name": param.name,
-                "shape": shape(param.shape),
-                "stored_shape": shape(param.stored_shape),
-                "packing": param.packing,
-                "description": param.description,
-            }
-            for param in program.params.values()
-        ],
+        "data": [data(one) for one in interface.fields],
+        "parameters": [parameter(one) for one in program.params.values()],
         "n": shape((interface.parameter_count,))[0],
         "residuals": {name: shape(value) for name, value in interface.cut.items()},
         "functions": [entry(one) for one in interface.functions],

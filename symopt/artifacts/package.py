@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def write_package(
 ) -> Package:
     """Write all files of compiled code to a folder, which is made if it is not there."""
     stem, source = interface.stem, model.sources[0]
+    _refuse_others(folder, stem)
     code = generate_code(interface, targets)
     names = [entry.asked_for for entry in interface.functions]
     precision = interface.precision
@@ -45,7 +46,6 @@ def write_package(
         f"{stem}.pc": pkg_config(stem, f"the loss of {Path(source.name).name}, compiled"),
         f"{stem}-config.cmake": cmake_config(stem),
     }
-    _refuse_others(folder, stem, texts)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -58,12 +58,12 @@ def write_package(
     return Package(folder, (*written, f"{stem}.json"), code, linked)
 
 
-def _refuse_others(folder: Path, stem: str, texts: Iterable[str]) -> None:
+def _refuse_others(folder: Path, stem: str) -> None:
     """Raise a DataError where files are in the way that an earlier compilation did not write."""
     if is_manifest(folder / f"{stem}.json"):
         return
-    libraries = (f"{stem}.{suffix}" for suffix in ("o", "so", "dylib", "dll", "json"))
-    found = [name for name in (*texts, *libraries) if (folder / name).exists()]
+    names = (f"{stem}{suffix}" for suffix in (*_KINDS, ".json", "-config.cmake"))
+    found = [name for name in (*names, f"test_{stem}.py") if (folder / name).exists()]
     if found:
         message = f"`{folder}` has files that symopt compile did not write: {', '.join(found)}"
         help = "choose another folder with -o, or another name with --name"

@@ -148,7 +148,7 @@ def _sizes(
     dtype: Precision,
 ) -> dict[str, int]:
     """What is compiled in."""
-    found = {name: dim.default for name, dim in model.dims.items() if dim.default is not None}
+    found = model.default_sizes
     if data:
         problem = bind_program(model, data, dims, dtype)
         fixed = model.fixed_by(problem.dims, {})

@@ -38,8 +38,7 @@ sys.exit(pytest.main(sys.argv[1:]))
 
 def compiled(path: Path, folder: Path, **options: object) -> Package:
     model = symopt.load(path)
-    sizes = {name: dim.default for name, dim in model.dims.items() if dim.default is not None}
-    interface = interface_of(model, path.stem, None, sizes)
+    interface = interface_of(model, path.stem, None, model.default_sizes)
     return write_package(model, interface, [host_target()], folder)
 
 

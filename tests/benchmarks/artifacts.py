@@ -111,8 +111,7 @@ def seconds_further(path: Path, folder: Path) -> float:
     """Processor time of compiling an example here, linking included."""
     before = time.process_time() + seconds_of_children()
     model = symopt.load(path)
-    sizes = {name: dim.default for name, dim in model.dims.items() if dim.default is not None}
-    interface = interface_of(model, path.stem, None, sizes)
+    interface = interface_of(model, path.stem, None, model.default_sizes)
     write_package(model, interface, [host_target()], folder)
     return time.process_time() + seconds_of_children() - before
 

@@ -10,7 +10,7 @@ from symopt.artifacts.entries.status import Status
 from symopt.artifacts.interface import Shape, in_numbers
 from symopt.native.integers import IntegerEmitter
 from symopt.native.text import FunctionText, Value, double_text
-from symopt.types import Dim, Integer, Quotient
+from symopt.types import Dim, Integer, Quotient, atom
 
 _MOST_BYTES = 2.0**62
 
@@ -196,9 +196,7 @@ class Body:
                         above, below = self._estimate(numerator), self._estimate(denominator)
                         factor = text.operate("fdiv", above, below)
                     case _:
-                        factor = text.converted(
-                            self.integers.emit(Integer((((item,), 1),))), "double"
-                        )
+                        factor = text.converted(self.integers.emit(atom(item)), "double")
                 product = text.operate("fmul", product, factor)
             total = text.operate("fadd", total, product)
         return total

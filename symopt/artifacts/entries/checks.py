@@ -27,14 +27,15 @@ from symopt.typed import program as typed
 from symopt.typed.ranges import inside
 from symopt.types import (
     Clamp,
-    Dim,
     Entry,
     Integer,
     Quotient,
     Range,
     Remainder,
+    atom,
     constant,
     depends_on,
+    dim,
     flat_place,
     index,
 )
@@ -159,7 +160,7 @@ def _entries(program: Program) -> Iterator[Check]:
                 Range(f"axis{k}", constant(0), size) for k, size in enumerate(tensor.shape)
             )
             entry = Entry(tensor.name, tuple(index(loop.index) for loop in loops))
-            yield Check("index", loops, Integer((((entry,), 1),)), tensor.below, "outside")
+            yield Check("index", loops, atom(entry), tensor.below, "outside")
 
 
 def _places(program: Program, fixed: Fixed) -> Iterator[Check]:
@@ -230,10 +231,10 @@ def _certain(
     """
     known = fixed.known
     filled = {
-        name: Integer((((Dim(name),), 1), ((), 1)))
+        name: dim(name) + 1
         for loop in loops
         for name in loop.upper.dims
-        if loop.lower.value == 0 and loop.upper == Integer((((Dim(name),), 1),))
+        if loop.lower.value == 0 and loop.upper == dim(name)
     }
 
     def of(value: Integer) -> Integer:

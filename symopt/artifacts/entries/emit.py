@@ -35,12 +35,20 @@ _OF_MISTAKE = {
 _OF_SUPPORT = {
     f"@llvm.{name}.i64": f"declare i64 @llvm.{name}.i64(i64, i64)" for name in ("smax", "smin")
 }
-# Bits of CPUID that the levels of x86-64 ask for.
+
+
+def _bits(*numbers: int) -> int:
+    """A word with some of its bits on, as LLVM reads words: with a sign."""
+    word = sum(1 << number for number in numbers)
+    return word - (1 << 32) if word >= 1 << 31 else word
+
+
+# Bits of CPUID that the levels of x86-64 ask for; `levels.ll` names the features.
 _LEVEL_BITS = {
-    "level2_c": 9970177,
-    "level3_c": 943722496,
-    "level3_b": 296,
-    "level4_b": -805109760,
+    "level2_c": _bits(0, 9, 13, 19, 20, 23),
+    "level3_c": _bits(12, 22, 27, 28, 29),
+    "level3_b": _bits(3, 5, 8),
+    "level4_b": _bits(16, 17, 28, 30, 31),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -260,7 +261,5 @@ def real_text(value: float, *, single: bool) -> str:
     """A constant of what arrays are of."""
     if not single:
         return double(value)
-    import ctypes
-
     # A float is written as the double that it is.
     return f"float {double_text(ctypes.c_float(value).value)}"
